@@ -1,0 +1,60 @@
+"""The Dead Letter Queue: look at jobs that failed for good, try them again, or clear them away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from queuectl.errors import QueuectlError
+from queuectl.model.lifecycle import JobState
+from queuectl.queue_manager import QueueManager
+from queuectl.storage import RedisStorage
+from queuectl.storage.calls import CHUNK, Page, Position
+
+
+class DeadLetterQueue:
+    """The jobs in state dead."""
+
+    def __init__(self, storage: RedisStorage) -> None:
+        self.storage = storage
+
+    def page(self, limit: int = 50, after: Position | None = None) -> Page:
+        """Dead jobs, the newest first."""
+        return self.storage.page([JobState.DEAD], limit, after)
+
+    def count(self) -> int:
+        """How many there are."""
+        return self.storage.overview().jobs[JobState.DEAD]
+
+    def retry(self, prefix: str) -> str:
+        """Put one job back into the queue, with all its retries. Gives its id."""
+        job_id = QueueManager(self.storage).resolve(prefix)
+        (answer,) = self.storage.dlq_retry([job_id])
+        if answer != "pending":
+            raise QueuectlError(
+                f"job {job_id} is not in the dead letter queue: it is {answer}", "See: queuectl dlq list"
+            )
+        return job_id
+
+    def retry_all(self) -> int:
+        """Put back all jobs that are dead now. Gives how many."""
+        return self._each_chunk(lambda ids: self.storage.dlq_retry(ids).count("pending"))
+
+    def clear(self, removed: Callable[[list[str]], None] = lambda ids: None) -> int:
+        """Remove all jobs that are dead now; ``removed`` is told their ids. Gives how many."""
+
+        def remove(ids: list[str]) -> int:
+            gone = self.storage.delete(JobState.DEAD, ids)
+            removed(gone)
+            return len(gone)
+
+        return self._each_chunk(remove)
+
+    def _each_chunk(self, act: Callable[[list[str]], int]) -> int:
+        # From the newest to the oldest, so that jobs which die meanwhile are not among them.
+        total, after = 0, None
+        while True:
+            page = self.storage.page([JobState.DEAD], CHUNK, after)
+            total += act([job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid])
+            if page.end is None:
+                return total
+            after = page.end

@@ -1,0 +1,86 @@
+"""Follows a job's log while it is written."""
+
+from __future__ import annotations
+
+import os
+
+from queuectl.logs import layout
+from queuectl.logs.reader import reading, runs_of
+from queuectl.logs.view import open_view
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+class LogFollower:
+    """Gives what a job prints, bit by bit, from the beginning of its newest run on.
+
+    With ``attempt``, of the newest run of that attempt, and never of another.
+
+    The waiting is the caller's::
+
+        while True:
+            over = job_is_over()  # asked before reading, or the last words are lost
+            while data := follower.read_new():
+                show(data)
+            if over:
+                break
+            wait()
+
+    ``attempt`` and ``fence`` tell whose output the last ``read_new`` gave (0: no log yet); when a later run
+    has begun and the one before is read to its end, they change. A follower that keeps up sees everything,
+    one that falls behind what is kept gets a gap line with the exact number of bytes it missed.
+
+    Holds no file open between calls. InvalidInput if the id isn't one.
+    """
+
+    def __init__(self, home: str | os.PathLike[str], job_id: str, attempt: int | None = None) -> None:
+        self._home = home
+        self._job_id = layout.check_id(job_id)
+        self._only = attempt
+        self._run: layout.Run | None = None
+        self._later: layout.Run | None = None  # the run to go on with
+        self._position = 0  # in the run's output, what was left out included
+        self._limit = 0  # the run's limit, once a segment has told it
+
+    @property
+    def attempt(self) -> int:
+        return self._run.attempt if self._run else 0
+
+    @property
+    def fence(self) -> int:
+        return self._run.fence if self._run else 0
+
+    def read_new(self) -> bytes:
+        """What is new since the last call, at most 1 MiB; b"" if nothing is. Errors are those of ``read``."""
+        while True:
+            later = self._later
+            data = self._look()
+            if data or self._later is None:
+                return data
+            if later is not None:  # it had begun before this look, so the run before it is read to its end
+                self._run, self._later, self._position, self._limit = later, None, 0, 0
+
+    def _look(self) -> bytes:
+        data = b""  # stays if the log was removed
+        with reading(self._home, self._job_id) as shard:
+            runs = runs_of(shard, self._job_id, self._only) if shard is not None else []
+            run = self._run or (runs[-1] if runs else None)
+            if shard is not None and run is not None:
+                self._run = run
+                self._later = next((each for each in runs if each.fence > run.fence), None)
+                data = self._advance(shard, run)
+        return data
+
+    def _advance(self, shard: int, run: layout.Run) -> bytes:
+        with open_view(shard, run, self._limit) as view:
+            self._limit = view.limit
+            offset = self._position
+            if view.left_out and offset >= view.head:
+                end = view.head + view.left_out
+                if offset < end:
+                    self._position = end
+                    return layout.gap_line(end - offset)
+                offset += len(layout.gap_line(view.left_out)) - view.left_out
+            data = view.read(offset, _CHUNK_BYTES)
+            self._position += len(data)
+            return data

@@ -1,0 +1,112 @@
+"""What one run's log holds at one moment, as one piece, while it is written or after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import NamedTuple
+
+from queuectl.logs import layout
+
+_TRIES = 20  # segments can be replaced between listing and opening them, but hardly as often as this
+_GAP_BYTES_MAX = 100
+
+
+class _Piece(NamedTuple):
+    size: int
+    fd: int
+    offset: int
+    text: bytes = b""  # instead of a file's bytes
+
+
+class View:
+    """``size`` bytes that stay the same until ``close``: head, gap line, tail, or all of a short log.
+
+    ``head`` is the number of bytes before the gap, ``left_out`` of those in it (0: there is no gap, and
+    ``head`` is all), ``limit`` the bound if the log tells (else 0).
+    """
+
+    def __init__(self, files: contextlib.ExitStack, pieces: list[_Piece], left_out: int, limit: int) -> None:
+        self._files = files
+        self._pieces = pieces
+        self.left_out = left_out
+        self.limit = limit
+        self.size = sum(piece.size for piece in pieces)
+        self.head = pieces[0].size if left_out else self.size
+
+    def __enter__(self) -> View:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._files.close()
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Up to ``count`` bytes from ``offset`` on, perhaps fewer; b"" only at the end."""
+        for piece in self._pieces:
+            if offset < piece.size:
+                count = min(count, piece.size - offset)
+                if piece.text:
+                    return piece.text[offset : offset + count]
+                return os.pread(piece.fd, count, piece.offset + offset)
+            offset -= piece.size
+        return b""
+
+
+def open_view(shard: int, run: layout.Run, limit: int = 0) -> View:
+    """The log of a run in the directory ``shard``; ``limit`` if an earlier view told it.
+
+    OSError if the file is gone, or isn't one that may be read.
+    """
+    with contextlib.ExitStack() as files:
+        main = _open(files, run.name, shard)
+        for _ in range(_TRIES):
+            # The size after a listing and before the segments' sizes: if by then the tail is being
+            # appended, these are final, and if it has been, the segments are gone or the size tells.
+            segments = _segments(shard, run)
+            size = os.fstat(main).st_size
+            if not segments and _segments(shard, run):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                fds = [_open(files, segment.name, shard) for segment in segments]
+                break
+        else:
+            segments, fds = [], []
+        limit = segments[-1].limit if segments else limit
+        starts = [segment.start for segment in segments]
+        pieces, left_out = _assemble(main, size, limit, starts, fds)
+        return View(files.pop_all(), pieces, left_out, limit)
+
+
+def _segments(shard: int, run: layout.Run) -> list[layout.Segment]:
+    return [segment for segment in layout.files_of(shard, run.job_id)[1] if segment.run == run][-2:]
+
+
+def _open(files: contextlib.ExitStack, name: str, shard: int) -> int:
+    fd = layout.open_file(name, shard)
+    files.callback(os.close, fd)
+    return fd
+
+
+def _assemble(main: int, size: int, limit: int, starts: list[int], fds: list[int]) -> tuple[list[_Piece], int]:
+    """(pieces of the view, bytes left out), from the log file, ``size`` bytes of it, and its segments."""
+    head = layout.halves(limit)[0]
+    if fds:
+        sizes = [os.fstat(fd).st_size for fd in fds]
+        kept = layout.tail_of(limit, list(zip(starts, sizes, strict=True)))
+        gap = layout.gap_line(kept.left_out)
+        if size < head + len(gap) + kept.size:
+            parts = [_Piece(length, fds[which], offset) for which, offset, length in kept.parts]
+            return _around(_Piece(min(head, size), main, 0), gap, parts), kept.left_out
+    if limit and size > limit:
+        left_out, gap = layout.read_gap_line(os.pread(main, _GAP_BYTES_MAX, head))
+        if left_out:
+            tail = _Piece(max(0, size - head - len(gap)), main, head + len(gap))
+            return _around(_Piece(head, main, 0), gap, [tail]), left_out
+    return [_Piece(size, main, 0)], 0
+
+
+def _around(head: _Piece, gap: bytes, tail: list[_Piece]) -> list[_Piece]:
+    return [head, _Piece(len(gap), -1, 0, gap), *tail]

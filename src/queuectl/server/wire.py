@@ -1,0 +1,43 @@
+"""One question to a server over its Unix socket, for the time before there is a storage layer."""
+
+from __future__ import annotations
+
+import enum
+import socket
+
+
+class Answer(enum.Enum):
+    """What is behind a socket's name."""
+
+    ABSENT = "nobody listens"
+    SILENT = "somebody listens and does not answer"
+    LOADING = "a server reads its data"
+    READY = "a server takes commands"
+
+
+def ask(path: str, command: bytes, timeout_seconds: float) -> bytes:
+    """The server's reply as text, an error with its ``-``; empty if the server hung up.
+
+    Raises `OSError`: `TimeoutError` where no answer comes, others where nobody listens.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout_seconds)
+        connection.connect(path)
+        connection.sendall(command + b"\r\n")
+        with connection.makefile("rb") as replies:
+            line = replies.readline().rstrip()
+            return replies.read(int(line[1:])) if line.startswith(b"$") else line
+
+
+def probe(path: str, timeout_seconds: float = 5.0) -> Answer:
+    """Whether a server takes commands here. Raises `OSError` if we may not even ask."""
+    try:
+        reply = ask(path, b"PING", timeout_seconds)
+    except (FileNotFoundError, ConnectionError):
+        return Answer.ABSENT
+    except (TimeoutError, BlockingIOError):  # the latter: its queue of new connections is full
+        return Answer.SILENT
+    if not reply:
+        return Answer.ABSENT
+    # Any other error comes from a server that runs: PING itself fails while the disk is full.
+    return Answer.LOADING if reply.startswith(b"-LOADING") else Answer.READY

@@ -1,0 +1,213 @@
+"""Where queuectl's local settings come from: which state folder, which server, which keys.
+
+A setting is taken from the first of: a command-line option, the environment, the configuration file,
+its default. What jobs do by default (retries, backoff) isn't here: that is kept in the server.
+
+The configuration file is TOML, at ``$QUEUECTL_CONFIG`` or ``queuectl/config.toml`` in the user's
+configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace`` and ``appendfsync``.
+"""
+
+# Every command reads its settings, and importing pathlib alone would cost it 4 ms.
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from queuectl.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_KEYS = ("home", "redis_url", "namespace", "appendfsync")
+_DEFAULT_NAMESPACE = "queuectl"
+_APPENDFSYNC = ("always", "everysec", "no")
+
+_NAMESPACE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
+_NAMESPACE_LIMIT = 64
+
+
+class Settings(NamedTuple):
+    """The settings in force, each with the place it came from."""
+
+    home: str
+    """State folder, an absolute path; it may not exist yet."""
+
+    redis_url: str | None
+    """The server to use, not yet parsed; None means the embedded server of ``home``."""
+
+    namespace: str
+    """First part of every key: 1 to 64 of ``A-Z a-z 0-9 _ . -``, perhaps in one pair of braces."""
+
+    appendfsync: str
+    """When the embedded server syncs its journal to disk: ``always``, ``everysec`` or ``no``."""
+
+    origins: Mapping[str, str]
+    """Setting name to where it came from, in words: "default", "environment QUEUECTL_HOME"."""
+
+    def __repr__(self) -> str:
+        # The URL may hold a password, and a repr ends up in logs and bug reports.
+        url = None if self.redis_url is None else "***"
+        return f"Settings(home={self.home!r}, redis_url={url!r}, namespace={self.namespace!r}, ...)"
+
+
+def load(
+    *,
+    redis_url: str | None = None,
+    namespace: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Find the settings in force.
+
+    The arguments are the command-line options, None where one wasn't given. An environment variable
+    that is set but empty counts as not set. Raises BadConfiguration when a value can't be used, and
+    when the file can't be read or holds anything but the four keys.
+    """
+    options = {"redis_url": redis_url, "namespace": namespace}
+    path, from_file = _read_configuration(environ)
+    values: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    for key in _KEYS:
+        variable = f"QUEUECTL_{key.upper()}"
+        option = options.get(key)
+        if option is not None:
+            values[key], origins[key] = option, f"option --{key.replace('_', '-')}"
+        elif environ.get(variable):
+            values[key], origins[key] = environ[variable], f"environment {variable}"
+        elif key in from_file:
+            values[key], origins[key] = from_file[key], f"file {path}"
+        else:
+            origins[key] = "default"
+
+    if "home" in values:
+        # A relative path in the file must not depend on where a command happens to be typed.
+        base = os.path.dirname(path) if values["home"] is from_file.get("home") else ""
+        home = os.path.join(base, _expand_user(values["home"], environ))
+    else:
+        home = os.path.join(_user_folder("state", environ), "queuectl")
+    settings = Settings(
+        home=os.path.abspath(home),
+        redis_url=values.get("redis_url"),
+        namespace=values.get("namespace", _DEFAULT_NAMESPACE),
+        appendfsync=values.get("appendfsync", "always"),
+        origins=origins,
+    )
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    origins = settings.origins
+    if settings.redis_url == "":
+        raise BadConfiguration(
+            f"redis_url is empty ({origins['redis_url']}).",
+            "Leave it out to use the embedded server, or give a URL such as redis://localhost:6379/0",
+        )
+    if not _is_namespace(settings.namespace):
+        raise BadConfiguration(
+            f"{settings.namespace!r} can't be a namespace ({origins['namespace']}).",
+            f"Use 1 to {_NAMESPACE_LIMIT} letters, digits, '_', '.' or '-', "
+            "in braces if the server is a cluster: {name}",
+        )
+    if settings.appendfsync not in _APPENDFSYNC:
+        raise BadConfiguration(
+            f"{settings.appendfsync!r} can't be appendfsync ({origins['appendfsync']}).",
+            f"Use one of: {', '.join(_APPENDFSYNC)}.",
+        )
+
+
+def _is_namespace(text: str) -> bool:
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    return 1 <= len(text) <= _NAMESPACE_LIMIT and _NAMESPACE_CHARACTERS.issuperset(text)
+
+
+def _read_configuration(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The path of the configuration file and what it says: nothing, if there is none."""
+    named = environ.get("QUEUECTL_CONFIG")
+    if named:
+        path = os.path.abspath(_expand_user(named, environ))
+    else:
+        try:
+            path = os.path.join(_user_folder("config", environ), "queuectl", "config.toml")
+        except BadConfiguration:
+            return "", {}  # a user without a home folder has no such file
+    try:
+        with open(path, "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        if named:
+            raise BadConfiguration(
+                f"The configuration file {path} doesn't exist (environment QUEUECTL_CONFIG).",
+                "Create it, or unset QUEUECTL_CONFIG.",
+            ) from None
+        return path, {}
+    except OSError as error:
+        raise BadConfiguration(
+            f"The configuration file {path} can't be read: {error.strerror}.",
+            f"Check its permissions: ls -ld '{path}'",
+        ) from None
+    return path, _parse_configuration(path, content)
+
+
+def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        table = tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise BadConfiguration(
+            f"The configuration file {path} isn't UTF-8 text.", "Save it as UTF-8 without a byte order mark."
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(
+            f"The configuration file {path} isn't TOML: {error}.",
+            'Write one setting a line, its value in quotes: namespace = "queuectl"',
+        ) from None
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise BadConfiguration(
+                f"The configuration file {path} has the unknown key {key!r}.",
+                f"Known keys: {', '.join(_KEYS)}.",
+            )
+        if not isinstance(value, str):
+            raise BadConfiguration(
+                f"{key} in the configuration file {path} is of type {type(value).__name__}, not a string.",
+                f'Put the value in quotes: {key} = "..."',
+            )
+        if not value or "\0" in value:
+            raise BadConfiguration(
+                f"{key} in the configuration file {path} is {'not usable text' if value else 'empty'}.",
+                f"Give {key} a value, or take its line out.",
+            )
+    return table
+
+
+def _user_folder(kind: str, environ: Mapping[str, str]) -> str:
+    """The folder in which programs keep their ``state`` or ``config`` for this user."""
+    if sys.platform != "linux":
+        import platformdirs
+
+        return platformdirs.user_state_dir() if kind == "state" else platformdirs.user_config_dir()
+    # The XDG rule by hand: importing platformdirs would cost every command 12 ms.
+    folder = environ.get(f"XDG_{kind.upper()}_HOME", "")
+    if os.path.isabs(folder):  # the rule says to ignore a relative one
+        return folder
+    return _expand_user("~/.local/state" if kind == "state" else "~/.config", environ)
+
+
+def _expand_user(path: str, environ: Mapping[str, str]) -> str:
+    """``path`` with a leading ``~`` replaced, by ``$HOME`` or else by what the user database has."""
+    if path != "~" and not path.startswith("~/"):
+        return path
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if not os.path.isabs(home):
+        raise BadConfiguration(
+            "This user has no home folder: HOME is not set, and the user database names none.",
+            "Set QUEUECTL_HOME and QUEUECTL_CONFIG to absolute paths, or set HOME.",
+        )
+    return home + path[1:]

@@ -1,0 +1,246 @@
+"""Every script's arguments and reply, in Python's terms: the one place where their order is known.
+
+A `Call` does nothing by itself. `RedisStorage` runs one and waits; a worker's `Link` runs it in its event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from queuectl.errors import RecordInvalid
+from queuectl.model.job import Job, Outcome
+from queuectl.model.lifecycle import JobState
+from queuectl.storage.codec import (
+    LEASE_FIELDS,
+    Lease,
+    job_from,
+    lease_from,
+    mapping,
+    number_text,
+    pack_variables,
+)
+from queuectl.storage.scripts import Call
+
+SCHEMA = 1
+"""Version of the layout of keys and fields; a server with a newer one is refused by older programs."""
+
+CHUNK = 500
+"""Jobs that one script call handles at most, so that no call holds up the server."""
+
+
+class Spoiled(NamedTuple):
+    """A claimed job that can't be run, and why; its lease is to be ended as dead."""
+
+    job_id: str
+    fence: int
+    reason: str
+
+
+class Claim(NamedTuple):
+    """What a claim gave. ``next_due`` is in seconds, ``None`` when nothing is planned."""
+
+    stopped: bool
+    next_due: float | None
+    pending: int
+    leases: list[Lease]
+    spoiled: list[Spoiled]
+
+
+class Pulse(NamedTuple):
+    """What a heartbeat told. ``lost`` are ids whose lease is another's now."""
+
+    stopped: bool
+    next_due: float | None
+    pending: int
+    lost: list[str]
+    cancelled: list[str]
+
+
+class WorkerState(NamedTuple):
+    """What one worker does, for its heartbeat; ``job_id`` is empty while it is idle."""
+
+    name: str
+    status: str
+    job_id: str = ""
+    fence: int = 0
+
+
+class Position(NamedTuple):
+    """Where a page ended; the next one goes on after it."""
+
+    score: str
+    job_id: str
+
+
+class Page(NamedTuple):
+    """Some jobs in order, ids of records that are no valid job, and where the next page begins."""
+
+    jobs: list[Job]
+    invalid: list[tuple[str, str]]
+    end: Position | None
+
+
+class Overview(NamedTuple):
+    """Counts of all states, names of live workers, and what else a status shows."""
+
+    jobs: dict[JobState, int]
+    workers: list[str]
+    stopped: bool
+    set_aside: int
+
+
+def enqueue(
+    jobs: Sequence[tuple[str, bytes]],
+    *,
+    defaults: Mapping[str, float],
+    options: Mapping[str, str | bytes],
+    variables: Mapping[bytes, bytes],
+) -> Call[list[bytes]]:
+    """Add ``(id, command)`` pairs with shared options; the reply is the script's."""
+    default_pairs = [text for name, value in defaults.items() for text in (name, number_text(value))]
+    option_pairs = [part for pair in options.items() for part in pair]
+    job_pairs = [part for pair in jobs for part in pair]
+    arguments: list[str | bytes | int] = [SCHEMA, pack_variables(variables)]
+    for section in (default_pairs, option_pairs, job_pairs):
+        arguments += [len(section), *section]
+    return Call("enqueue", tuple(arguments), list)
+
+
+def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:
+    """Lease up to ``want`` jobs to ``runner``."""
+    return Call("claim", (runner, host, lease_seconds, want, *LEASE_FIELDS), _claim_from)
+
+
+def finish(results: Sequence[tuple[Lease | Spoiled, Outcome, str]]) -> Call[list[str]]:
+    """End leases with ``(lease, outcome, worker)`` each; gives each job's state now, or ``stale``."""
+    arguments: list[str | int] = []
+    for lease, outcome, worker in results:
+        code = "" if outcome.exit_code is None else outcome.exit_code
+        arguments += (
+            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.reason),
+            *(f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
+        )
+    return Call("finish", tuple(arguments), _texts)
+
+
+def heartbeat(
+    runner: str,
+    host: str,
+    pid: int,
+    *,
+    lease_seconds: float,
+    life_seconds: int,
+    workers: Sequence[WorkerState],
+    waiting: Sequence[Lease] = (),
+) -> Call[Pulse]:
+    """Renew the leases of ``workers`` and of claimed jobs not started yet; record who is alive."""
+    arguments: list[str | int | float] = [runner, host, pid, lease_seconds, life_seconds, len(workers)]
+    for worker in workers:
+        arguments += worker
+    for lease in waiting:
+        arguments += (lease.job_id, lease.fence)
+    return Call("heartbeat", tuple(arguments), _pulse_from)
+
+
+def retire(runner: str, workers: Sequence[str]) -> Call[int]:
+    """Forget a runner that holds no lease any more."""
+    return Call("retire", (runner, *workers), int)
+
+
+def recover(dead_runners: Sequence[str], skip: int) -> Call[tuple[int, int]]:
+    """Free leases of dead runners in one chunk; gives where to go on (-1: done) and how many."""
+    return Call("recover", (skip, CHUNK, *dead_runners), tuple)
+
+
+def cancel(job_ids: Sequence[str], reason: str) -> Call[list[str]]:
+    """Cancel waiting jobs, ask for the end of running ones."""
+    return Call("cancel", (reason, *job_ids), _texts)
+
+
+def clear(before: str, reason: str) -> Call[tuple[str, int]]:
+    """Cancel one chunk of pending jobs; gives the time to pass next and how many were looked at."""
+    return Call("clear", (before, CHUNK, reason), lambda reply: (reply[0].decode(), int(reply[1])))
+
+
+def dlq_retry(job_ids: Sequence[str]) -> Call[list[str]]:
+    """Put dead jobs back into the queue."""
+    return Call("dlq_retry", tuple(job_ids), _texts)
+
+
+def delete(state: JobState, job_ids: Sequence[str]) -> Call[list[str]]:
+    """Remove jobs that are in ``state``; gives the ids that were."""
+    return Call("delete", (state.value, *job_ids), _texts)
+
+
+def prune(defaults: Mapping[str, float]) -> Call[list[str]]:
+    """Remove one chunk of finished jobs past their retention; gives their ids."""
+    limits = (defaults["completed_retention"], defaults["dead_retention"], defaults["max_finished"])
+    return Call("prune", (CHUNK, *limits), _texts)
+
+
+def stop() -> Call[int]:
+    """Set the stop signal; gives the number of workers that were told."""
+    return Call("stop", (), int)
+
+
+def watch(job_id: str) -> Call[str]:
+    """Ask for the job's end to be published; gives its state now, empty when there is none."""
+    return Call("watch", (job_id,), bytes.decode)
+
+
+def page(states: Sequence[JobState], limit: int, after: Position | None) -> Call[Page]:
+    """One page of jobs, those that changed last first."""
+    score, job_id = after or ("", "")
+    return Call("page", (limit, score, job_id, *(state.value for state in states)), _page_from)
+
+
+def find(prefix: str, limit: int) -> Call[list[str]]:
+    """Ids that ``prefix`` (4 characters or more) fits, at most ``limit``."""
+    return Call("find", (prefix, limit), _texts)
+
+
+def overview() -> Call[Overview]:
+    """Counts, workers, stop signal."""
+    return Call("overview", tuple(state.value for state in JobState), _overview_from)
+
+
+def _texts(reply: Sequence[bytes]) -> list[str]:
+    return [part.decode() for part in reply]
+
+
+def _due_from(text: bytes) -> float | None:
+    return float(text) if text else None
+
+
+def _claim_from(reply: Sequence[Any]) -> Claim:
+    leases: list[Lease] = []
+    spoiled: list[Spoiled] = []
+    for row in reply[3:]:
+        try:
+            leases.append(lease_from(row))
+        except RecordInvalid as error:
+            spoiled.append(Spoiled(row[0].decode(), int(row[1]), f"not a valid job: {error.message}"))
+    return Claim(reply[0] == b"stopped", _due_from(reply[1]), reply[2], leases, spoiled)
+
+
+def _pulse_from(reply: Sequence[Any]) -> Pulse:
+    return Pulse(reply[0] == b"true", _due_from(reply[1]), reply[2], _texts(reply[3]), _texts(reply[4]))
+
+
+def _page_from(reply: Sequence[Any]) -> Page:
+    jobs: list[Job] = []
+    invalid: list[tuple[str, str]] = []
+    for _, raw_id, fields in reply:
+        job_id = raw_id.decode("ascii", "replace")
+        try:
+            jobs.append(job_from(job_id, mapping(fields)))
+        except RecordInvalid as error:
+            invalid.append((job_id, error.message))
+    end = Position(reply[-1][0].decode(), reply[-1][1].decode("ascii", "replace")) if reply else None
+    return Page(jobs, invalid, end)
+
+
+def _overview_from(reply: Sequence[Any]) -> Overview:
+    counts, workers, stopped, set_aside = reply
+    return Overview(dict(zip(JobState, counts, strict=True)), _texts(workers), stopped == b"true", set_aside)

@@ -1,0 +1,161 @@
+"""Job and worker <-> the fields of their hashes. All values are bytes on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from queuectl.errors import InvalidInput, RecordInvalid
+from queuectl.model import limits
+from queuectl.model.job import DEFAULT_QUEUE, EXEC, SHELL, Job
+from queuectl.model.lifecycle import JobState
+from queuectl.model.retry import RetryPolicy
+from queuectl.model.worker import WorkerInfo
+
+T = TypeVar("T")
+Fields = Mapping[bytes, bytes]
+
+
+class Lease(NamedTuple):
+    """A claimed job: what its worker needs to run it and to report on it."""
+
+    job_id: str
+    fence: int
+    command: bytes
+    form: str
+    cwd: bytes
+    env: str
+    timeout: float
+    attempts: int
+    policy: RetryPolicy
+    queue: str
+
+
+LEASE_FIELDS = (
+    "command",
+    "form",
+    "cwd",
+    "env",
+    "timeout",
+    "attempts",
+    "max_retries",
+    "backoff_base",
+    "backoff_factor",
+    "queue",
+)
+"""Fields of the hash that a claim gives back, in this order."""
+
+_DEFAULT = RetryPolicy()
+
+
+def lease_from(reply: Sequence[bytes | None]) -> Lease:
+    """A claim's row ``[id, fence, *LEASE_FIELDS]``; RecordInvalid if no job can be run from it."""
+    job_id, fence, command, form, cwd, env, timeout, attempts, retries, base, factor, queue = reply
+    try:
+        form_text = form.decode() if form else SHELL
+        if command is None:
+            raise RecordInvalid("it has no command")
+        if form_text not in (SHELL, EXEC):
+            raise RecordInvalid(f"its form is {form_text!r}")
+        limits.command(command, form_text)
+        policy = RetryPolicy(
+            limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
+            limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
+            limits.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
+        )
+        return Lease(
+            job_id=(job_id or b"").decode(),
+            fence=int(fence or 0),
+            command=command,
+            form=form_text,
+            cwd=cwd or b"",
+            env=(env or b"").decode(),
+            timeout=limits.timeout(timeout) if timeout else 0.0,
+            attempts=limits.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
+            policy=policy,
+            queue=(queue or b"").decode() or DEFAULT_QUEUE,
+        )
+    except (InvalidInput, UnicodeDecodeError) as error:
+        raise RecordInvalid(str(error)) from None
+
+
+def job_from(job_id: str, fields: Fields) -> Job:
+    """A job from its whole hash; RecordInvalid names the first field that can't be read.
+
+    Fields that are missing take the defaults, so that a hash with just ``status`` and ``command`` is a job.
+    """
+    status = _read(fields, "status", lambda value: JobState(value.decode()), None)
+    if status is None:
+        raise RecordInvalid(f"job {job_id} has no status")
+    if b"command" not in fields:
+        raise RecordInvalid(f"job {job_id} has no command")
+    return Job(
+        id=job_id,
+        status=status,
+        command=fields[b"command"],
+        form=_read(fields, "form", bytes.decode, SHELL),
+        queue=_read(fields, "queue", bytes.decode, DEFAULT_QUEUE),
+        policy=RetryPolicy(
+            _read(fields, "max_retries", int, _DEFAULT.max_retries),
+            _read(fields, "backoff_base", float, _DEFAULT.backoff_base),
+            _read(fields, "backoff_factor", float, _DEFAULT.backoff_factor),
+        ),
+        timeout=_read(fields, "timeout", float, 0.0),
+        attempts=_read(fields, "attempts", int, 0),
+        crashes=_read(fields, "crashes", int, 0),
+        fence=_read(fields, "fence", int, 0),
+        cwd=fields.get(b"cwd", b""),
+        env=_read(fields, "env", bytes.decode, ""),
+        created_at=_read(fields, "created_at", float, None),
+        started_at=_read(fields, "started_at", float, None),
+        finished_at=_read(fields, "finished_at", float, None),
+        next_retry_at=_read(fields, "next_retry_at", float, None),
+        exit_code=_read(fields, "exit_code", int, None),
+        reason=fields.get(b"reason", b"").decode("utf-8", "replace"),
+        worker=fields.get(b"worker", b"").decode("utf-8", "replace"),
+        host=fields.get(b"host", b"").decode("utf-8", "replace"),
+    )
+
+
+def worker_from(name: str, fields: Fields) -> WorkerInfo:
+    """A worker from its hash."""
+    return WorkerInfo(
+        name=name,
+        status=fields.get(b"status", b"").decode("utf-8", "replace"),
+        job=fields.get(b"job", b"").decode("utf-8", "replace"),
+        host=fields.get(b"host", b"").decode("utf-8", "replace"),
+        pid=_read(fields, "pid", int, 0),
+        started_at=_read(fields, "started_at", float, 0.0),
+        heartbeat=_read(fields, "heartbeat", float, 0.0),
+    )
+
+
+def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    """``[field, value, field, value ...]`` as a mapping."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def number_text(value: float) -> str:
+    """A number as the hash stores it: ``2`` rather than ``2.0``, and nothing lost."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def pack_variables(variables: Mapping[bytes, bytes]) -> bytes:
+    """Environment variables as one value, ``NAME=value`` joined by NUL bytes as in /proc/PID/environ."""
+    return b"\0".join(name + b"=" + value for name, value in sorted(variables.items()))
+
+
+def unpack_variables(packed: bytes) -> dict[bytes, bytes]:
+    """The inverse of `pack_variables`; parts without ``=`` are passed over."""
+    pairs = (part.partition(b"=") for part in packed.split(b"\0"))
+    return {name: value for name, equals, value in pairs if equals}
+
+
+def _read(fields: Fields, name: str, convert: Callable[[bytes], T], default: T) -> T:
+    value = fields.get(name.encode())
+    if not value:
+        return default
+    try:
+        return convert(value)
+    except (ValueError, UnicodeDecodeError):
+        raise RecordInvalid(f"field {name} is {value[:40]!r}") from None

@@ -1,0 +1,60 @@
+"""Names of all keys, what each holds, and how long it lives.
+
+The scripts build the same names in ``lua/include/keys.lua``; a test holds the two together.
+
+==========================  ===========  ==============================================================
+key                         type         holds; lives until
+==========================  ===========  ==============================================================
+``jobs``                    List         ids of pending jobs, taken from the right; hints, the hash decides
+``jobs:<id>``               Hash         the job; until retention or `dlq clear` removes it
+``config``                  Hash         settings of the whole queue; permanent, a few fields
+``retry_queue``             Sorted Set   failed jobs by the time of their next attempt
+``dead_letter``             List         ids of dead jobs; hints, trimmed as jobs leave
+``stop_signal``             String       ``true`` while workers are told to stop; until `worker resume`
+``worker:<name>``           Hash         one worker; expires when it stops beating
+``workers``, ``runners``    Sorted Set   names by the time at which they count as gone; trimmed by heartbeats
+``running``                 Sorted Set   processing jobs by the end of their lease
+``idx:<state>``             Sorted Set   jobs of a state by the time they entered it; as long as the jobs
+``ids:<4 digits>``          Set          ids that begin so; as long as the jobs
+``env:<digest>``            Hash         variables that jobs share, and how many do; gone with the last job
+``wake:default``            List         at most one token: work has come
+``control:<runner>``        List         messages to one runner; expires after an hour
+``set_aside``               List         ids found in the queue that no job can have; the last 1,000
+``schema``                  String       version of this layout; permanent
+``done:<id>``               channel      says the final state of a job that somebody waits for
+==========================  ===========  ==============================================================
+"""
+
+from __future__ import annotations
+
+
+class Keys:
+    """The keys of one namespace that are used outside the scripts."""
+
+    __slots__ = ("config", "namespace", "stop_signal", "wake")
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+        self.config = f"{namespace}:config"
+        self.stop_signal = f"{namespace}:stop_signal"
+        self.wake = f"{namespace}:wake:default"
+
+    def job(self, job_id: str) -> str:
+        """The hash of one job."""
+        return f"{self.namespace}:jobs:{job_id}"
+
+    def worker(self, name: str) -> str:
+        """The hash of one worker."""
+        return f"{self.namespace}:worker:{name}"
+
+    def control(self, runner: str) -> str:
+        """The list of messages to one runner."""
+        return f"{self.namespace}:control:{runner}"
+
+    def environment(self, digest: str) -> str:
+        """The variables that jobs with this digest share."""
+        return f"{self.namespace}:env:{digest}"
+
+    def done(self, job_id: str) -> str:
+        """The channel on which the end of a watched job is said."""
+        return f"{self.namespace}:done:{job_id}"

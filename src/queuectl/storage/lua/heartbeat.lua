@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+-- Renews a runner's leases, and says that its workers are alive and what they do.
+-- uses: keys time lifecycle due
+--
+-- KEYS[1]   namespace
+-- ARGV      runner, host, pid, lease in seconds, life of the records in seconds,
+--           n, then n * 4 values: worker, status, job ('' for none), fence
+--           then for each further lease 2 values: id, fence (claimed, not started yet)
+-- Reply     {stop signal ('true' or ''), seconds until something is due ('' for never), pending ids left,
+--            {ids whose lease was lost}, {ids that are to be cancelled}}
+local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local expiry = stamp(now + tonumber(life))
+local lost, cancelled = {}, {}
+
+local function renew(id, fence, worker)
+  local job = redis.pcall('HMGET', JOB .. id, 'status', 'fence', 'cancel_requested')
+  if job.err or job[1] ~= 'processing' or job[2] ~= fence then
+    lost[#lost + 1] = id
+    return
+  end
+  redis.call('ZADD', INDEX.processing, stamp(now + lease), id)
+  if worker then
+    redis.call('HSET', JOB .. id, 'worker', worker)
+  end
+  if job[3] then
+    cancelled[#cancelled + 1] = id
+  end
+end
+
+local workers = tonumber(ARGV[6])
+for i = 7, 6 + workers * 4, 4 do
+  local worker, status, id, fence = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local key = WORKER .. worker
+  redis.call('HSET', key, 'status', status, 'job', id, 'host', host, 'pid', pid, 'heartbeat', stamp(now))
+  redis.call('HSETNX', key, 'started_at', stamp(now))
+  redis.call('EXPIRE', key, life)
+  redis.call('ZADD', WORKERS, expiry, worker)
+  if id ~= '' then
+    renew(id, fence, worker)
+  end
+end
+for i = 7 + workers * 4, #ARGV, 2 do
+  renew(ARGV[i], ARGV[i + 1])
+end
+redis.call('ZADD', RUNNERS, expiry, runner)
+redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(now))
+redis.call('ZREMRANGEBYSCORE', RUNNERS, '-inf', stamp(now))
+
+promote_due()
+reap_expired()
+local left = redis.call('LLEN', QUEUE)
+if left > 0 then
+  wake()
+end
+return { redis.call('GET', STOP_SIGNAL) or '', next_due(), left, lost, cancelled }

@@ -1,0 +1,58 @@
+-- How a job changes state. Uses keys and time.
+local MAX_CRASHES = 5
+local CONTROL_SECONDS = 3600
+
+local function move(id, from, to, score)
+  redis.call('ZREM', INDEX[from], id)
+  redis.call('ZADD', INDEX[to], stamp(score), id)
+end
+
+-- One token is enough: whoever takes it claims, and leaves a new one if work remains.
+local function wake()
+  if redis.call('LLEN', WAKE) == 0 then
+    redis.call('RPUSH', WAKE, '1')
+  end
+end
+
+local function tell(runner, message)
+  redis.call('RPUSH', CONTROL .. runner, message)
+  redis.call('EXPIRE', CONTROL .. runner, CONTROL_SECONDS)
+end
+
+-- Someone waits for this job's end: `watch` marked it.
+local function announce(id, state)
+  redis.call('SPUBLISH', DONE .. id, state)
+end
+
+-- `first`: to the end that is taken next, for a job that has waited its turn already.
+local function make_pending(id, from, score, first)
+  redis.call('HSET', JOB .. id, 'status', 'pending')
+  move(id, from, 'pending', score)
+  redis.call(first and 'RPUSH' or 'LPUSH', QUEUE, id)
+end
+
+local function make_final(id, from, to, reason)
+  redis.call('HSET', JOB .. id, 'status', to, 'finished_at', stamp(now), 'reason', reason)
+  move(id, from, to, now)
+  if to == 'dead' then
+    redis.call('LPUSH', DEAD_LETTER, id)
+  end
+  if redis.call('HEXISTS', JOB .. id, 'watched') == 1 then
+    announce(id, to)
+  end
+end
+
+-- The worker of a processing job is gone. Its death is not the command's failure: no attempt is counted.
+local function crashed(id)
+  local job = JOB .. id
+  local crashes = redis.call('HINCRBY', job, 'crashes', 1)
+  if redis.call('HEXISTS', job, 'cancel_requested') == 1 then
+    make_final(id, 'processing', 'cancelled', 'cancelled')
+  elseif crashes >= MAX_CRASHES then
+    make_final(id, 'processing', 'dead', 'its worker died ' .. crashes .. ' times while running it')
+  else
+    redis.call('HSET', job, 'reason', 'its worker died (' .. crashes .. ' of ' .. MAX_CRASHES .. ')')
+    make_pending(id, 'processing', now, true)
+    wake()
+  end
+end

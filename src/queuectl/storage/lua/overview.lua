@@ -1,0 +1,17 @@
+#!lua flags=no-writes,allow-stale
+-- How many jobs are in each state, and the names of the workers that are alive.
+-- uses: keys time
+--
+-- KEYS[1]   namespace
+-- ARGV      states
+-- Reply     {{count for each state}, {worker, ...}, stop signal ('true' or ''), ids set aside}
+local counts = {}
+for i, state in ipairs(ARGV) do
+  counts[i] = redis.call('ZCARD', INDEX[state])
+end
+return {
+  counts,
+  redis.call('ZRANGEBYSCORE', WORKERS, stamp(now), '+inf'),
+  redis.call('GET', STOP_SIGNAL) or '',
+  redis.call('LLEN', SET_ASIDE),
+}

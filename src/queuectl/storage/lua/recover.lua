@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Frees the leases of runners that are known to be dead, without waiting for their end.
+-- uses: keys time lifecycle
+--
+-- KEYS[1]   namespace
+-- ARGV      how many leases to pass over, how many to look at, then the names of the dead runners
+-- Reply     {how many to pass over next time, or -1 at the end, how many were freed}
+local dead = {}
+for i = 3, #ARGV do
+  dead[ARGV[i]] = true
+end
+local skip, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+local ids = redis.call('ZRANGE', INDEX.processing, skip, skip + count - 1)
+local freed = 0
+for _, id in ipairs(ids) do
+  if dead[field(id, 'owner') or ''] and field(id, 'status') == 'processing' then
+    crashed(id)
+    freed = freed + 1
+  end
+end
+return { #ids < count and -1 or skip + #ids - freed, freed }

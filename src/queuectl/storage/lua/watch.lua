@@ -1,0 +1,12 @@
+#!lua flags=allow-oom
+-- Asks that the end of a job be published on its channel.
+-- uses: keys
+--
+-- KEYS[1]   namespace
+-- ARGV      id
+-- Reply     its state now, or '' when there is no such job
+local state = field(ARGV[1], 'status')
+if state then
+  redis.call('HSET', JOB .. ARGV[1], 'watched', '1')
+end
+return state or ''

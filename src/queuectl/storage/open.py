@@ -1,0 +1,61 @@
+"""How a connection to the configured server is made: the embedded one is started when it is not up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from queuectl.errors import BadConfiguration, ServerUnreachable
+from queuectl.server.paths import socket_path
+from queuectl.storage.client import Connection
+from queuectl.storage.url import RedisURL, parse
+
+if TYPE_CHECKING:
+    from queuectl.settings import Settings
+
+OLDEST_SERVER = (7, 0)
+"""Redis 7.0 brought script flags and shard channels, which every transition uses."""
+
+
+def server_url(settings: Settings) -> RedisURL:
+    """The address of the configured server; the embedded one's socket when none is named."""
+    if settings.redis_url:
+        return parse(settings.redis_url)
+    return RedisURL(path=socket_path(settings.home))
+
+
+def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Connection:
+    """A connection to the configured server; see the errors of `Connection.open`."""
+    url = server_url(settings)
+    if settings.redis_url:
+        connection = Connection.open(url, timeout_seconds=timeout_seconds)
+        _check(connection, url)
+        return connection
+    try:
+        return Connection.open(url, timeout_seconds=timeout_seconds)
+    except ServerUnreachable:
+        from queuectl.server.embedded import EmbeddedServer  # not needed while it runs
+
+        EmbeddedServer(settings.home, settings.appendfsync).ensure_running()
+        return Connection.open(url, timeout_seconds=timeout_seconds)
+
+
+def _check(connection: Connection, url: RedisURL) -> None:
+    """Refuse a server that would lose or refuse jobs: too old, a replica, or one that evicts keys."""
+    (info,) = connection.exchange([("INFO",)])
+    if isinstance(info, Exception):
+        return  # not permitted to ask; a problem shows at the first write
+    facts = dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
+    address = url.redacted()
+    version = facts.get("redis_version", "7.0")
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_SERVER:
+        raise BadConfiguration(
+            f"{address} is Redis {version}; queuectl needs 7.0 or newer", "Upgrade it, or use Valkey."
+        )
+    if facts.get("role") == "slave":
+        primary = f"{facts.get('master_host')}:{facts.get('master_port')}"
+        raise BadConfiguration(f"{address} is a replica of {primary}", "Point QUEUECTL_REDIS_URL at the primary.")
+    if facts.get("maxmemory_policy", "").startswith("allkeys"):
+        raise BadConfiguration(
+            f"{address} evicts keys when its memory is full ({facts['maxmemory_policy']}), so jobs could vanish",
+            "On the server: CONFIG SET maxmemory-policy noeviction",
+        )

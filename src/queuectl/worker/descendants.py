@@ -1,0 +1,109 @@
+"""Processes that a job left behind: found and ended, wherever they hid. All that is Linux's own is here.
+
+A job's processes normally share its process group. One that leaves the group (`setsid`, a double fork)
+loses its parent in the end; the kernel then gives it to the nearest *subreaper* above, which each process
+of a pool is. So whatever outlives its job turns up as our own child.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+
+_PR_SET_CHILD_SUBREAPER = 36
+_LINUX = sys.platform == "linux"
+MARK = b"QUEUECTL_WORKER="
+
+
+def become_subreaper() -> None:
+    """Have the kernel hand us the orphans of our children. Does nothing where there is no such thing."""
+    if _LINUX:
+        import ctypes
+
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def children() -> list[int]:
+    """Pids of our child processes, adopted ones too; none where the system can't tell."""
+    if not _LINUX:
+        return []
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return _children_by_scan()
+
+
+def end_adopted(ours: Callable[[int], bool]) -> int:
+    """SIGKILL every child for which ``ours`` is false; gives how many there were.
+
+    They are our children and only we reap them, so a pid can't have been reused. Their own children come
+    to us when they die: call again until it gives 0.
+    """
+    strays = [pid for pid in children() if not ours(pid)]
+    for pid in strays:
+        _kill(pid)
+    return len(strays)
+
+
+def end_marked(workers_of: Iterable[str]) -> int:
+    """SIGKILL the processes on this host that were started by the workers of these dead runners.
+
+    They are known by the mark in their environment; a pidfd makes sure that the process which is ended is
+    the one that was looked at. Gives how many there were.
+    """
+    if not _LINUX:
+        return 0
+    prefixes = tuple(MARK + runner.encode() + b"-" for runner in workers_of)
+    ended = 0
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+        if pid != os.getpid() and _has_mark(pid, prefixes):
+            ended += _end_if_marked(pid, prefixes)
+    return ended
+
+
+def _end_if_marked(pid: int, prefixes: tuple[bytes, ...]) -> bool:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if not _has_mark(pid, prefixes):
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _has_mark(pid: int, prefixes: tuple[bytes, ...]) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return any(variable.startswith(prefixes) for variable in file.read().split(b"\0"))
+    except OSError:
+        return False
+
+
+def _children_by_scan() -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == os.getpid():
+                found.append(int(name))
+    return found
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass

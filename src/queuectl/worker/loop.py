@@ -1,0 +1,77 @@
+"""The event loop of a runner: descriptors, signals and timers, in one thread."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Iterable
+
+from queuectl.worker.timers import Timer, Timers
+
+# A clock that goes on while the machine is suspended: the leases on the server do, too.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Loop:
+    """Waits for what happens next and calls whoever asked for it. Nothing that it calls may block."""
+
+    def __init__(self, signals: Iterable[signal.Signals]) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.timers = Timers()
+        self.now = self.clock()
+        self.signals: set[int] = set()
+        self._waker, self._wake = os.pipe()
+        for descriptor in (self._waker, self._wake):
+            os.set_blocking(descriptor, False)
+        self.selector.register(self._waker, selectors.EVENT_READ, self._woken)
+        # The interpreter's own handler writes each signal's number into the pipe; ours has nothing to do.
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+
+    @staticmethod
+    def clock() -> float:
+        """Seconds by the loop's clock."""
+        return time.clock_gettime(_CLOCK)
+
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Have ``call`` made ``seconds`` from now."""
+        return self.timers.at(self.now + seconds, call)
+
+    def wake_up(self) -> None:
+        """End the current wait; may be called from another thread."""
+        os.write(self._wake, b"\0")
+
+    def watch(self, descriptor: int, call: Callable[[], None]) -> None:
+        """Have ``call`` made whenever ``descriptor`` can be read."""
+        self.selector.register(descriptor, selectors.EVENT_READ, call)
+
+    def watch_writing(self, descriptor: int, call: Callable[[], None], *, writing: bool) -> None:
+        """From now on call as well, or no more, when a watched descriptor can be written to."""
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
+        self.selector.modify(descriptor, events, call)
+
+    def forget(self, descriptor: int) -> None:
+        """Watch this descriptor no more."""
+        self.selector.unregister(descriptor)
+
+    def turn(self) -> list[Callable[[], None]]:
+        """Wait for something to happen. Gives the calls that are to be made; signals are in `signals`."""
+        self.signals.clear()
+        ready = self.selector.select(self.timers.seconds_until_next(self.clock()))
+        self.now = self.clock()
+        calls: list[Callable[[], None]] = []
+        for key, _ in ready:
+            if key.data == self._woken:
+                self._woken()
+            else:
+                calls.append(key.data)
+        return calls
+
+    def _woken(self) -> None:
+        try:
+            self.signals.update(os.read(self._waker, 4096))
+        except BlockingIOError:
+            pass

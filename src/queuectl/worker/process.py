@@ -1,0 +1,135 @@
+"""One attempt: a job's command while it runs, from its start to the outcome that is reported."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import NamedTuple
+
+from queuectl.logs.writer import LogWriter
+from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
+from queuectl.storage.codec import Lease
+from queuectl.worker.spawn import CannotStart
+from queuectl.worker.timers import Timer
+
+READ_BYTES = 65_536
+"""What a pipe holds by default, so one read empties it."""
+
+
+class Ending(NamedTuple):
+    """Why we end a process ourselves, and what is reported of it then."""
+
+    verdict: str
+    reason: str = ""
+
+
+def timed_out(seconds: float) -> Ending:
+    """It took longer than its timeout."""
+    return Ending(RETRY, f"timed out after {seconds:g} s")
+
+
+BY_PERSON = Ending(CANCELLED, "cancelled")
+BY_DRAIN = Ending(HANDED_BACK)
+BY_POOL_DEATH = Ending(CRASHED)
+LEASE_LOST = Ending("")
+"""Another worker may have the job: nothing may be reported."""
+
+
+class JobProcess:
+    """A running command. The runner's loop tells it what happened; it never waits for anything."""
+
+    __slots__ = ("ending", "lease", "log", "output", "pid", "started_at", "timer", "worker")
+
+    def __init__(self, lease: Lease, worker: str, pid: int, output: int, log: LogWriter, started_at: float) -> None:
+        self.lease = lease
+        self.worker = worker
+        self.pid = pid
+        self.output: int | None = output
+        self.log = log
+        self.started_at = started_at
+        self.ending: Ending | None = None
+        self.timer: Timer | None = None
+
+    def read_output(self) -> bool:
+        """Move what is in the pipe to the log; gives False once the pipe has ended."""
+        assert self.output is not None
+        try:
+            data = os.read(self.output, READ_BYTES)
+        except BlockingIOError:
+            return True
+        if data:
+            self.log.write(data)
+        return bool(data)
+
+    def ask_to_end(self, ending: Ending) -> None:
+        """SIGTERM to the group. The first ending is the one that is reported."""
+        self.ending = self.ending or ending
+        self.signal_group(signal.SIGTERM)
+
+    def kill(self, ending: Ending) -> None:
+        """SIGKILL to the group."""
+        self.ending = self.ending or ending
+        self.signal_group(signal.SIGKILL)
+
+    def signal_group(self, number: int) -> None:
+        """Signal all of the group. Only while the leader is not reaped: until then its id can't be reused."""
+        try:
+            os.killpg(self.pid, number)
+        except OSError:
+            pass  # the last of them has just gone
+
+    def finish(self) -> None:
+        """The leader has ended and its group with it: take the rest of the output, close pipe and log."""
+        if self.output is not None:
+            # One that left the group may hold the pipe and go on writing: no more than a full pipe is read.
+            for _ in range(17):
+                try:
+                    data = os.read(self.output, READ_BYTES)
+                except OSError:
+                    break
+                if not data:
+                    break
+                self.log.write(data)
+            self.close_output()
+        self.log.close()
+
+    def close_output(self) -> None:
+        """Nothing more is read from the pipe."""
+        if self.output is not None:
+            os.close(self.output)
+            self.output = None
+
+    def outcome(self, status: int, now: float) -> Outcome | None:
+        """What to report for a wait status; None when nothing may be. ``now`` by the clock of ``started_at``."""
+        duration = now - self.started_at
+        if self.ending:
+            if not self.ending.verdict:
+                return None
+            if self.ending.verdict == RETRY:
+                return failure(self.lease, None, self.ending.reason, duration)
+            return Outcome(self.ending.verdict, None, self.ending.reason, duration)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            return Outcome(COMPLETED, 0, "", duration)
+        if code < 0:
+            return failure(self.lease, 128 - code, f"killed by {_signal_name(-code)}", duration)
+        return failure(self.lease, code, f"exit code {code}", duration)
+
+
+def failure(lease: Lease, exit_code: int | None, reason: str, duration: float = 0.0) -> Outcome:
+    """A failed attempt: another follows if the job's policy allows it."""
+    if lease.policy.allows_retry(lease.attempts + 1):
+        return Outcome(RETRY, exit_code, reason, duration, lease.policy.delay_seconds(lease.attempts))
+    return Outcome(DEAD, exit_code, reason, duration)
+
+
+def not_started(lease: Lease, error: CannotStart) -> Outcome:
+    """An attempt whose command could not even be started."""
+    return failure(lease, error.exit_code, error.reason)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

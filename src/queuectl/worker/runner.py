@@ -1,0 +1,369 @@
+"""One process of a pool: its workers, each running one job at a time, around one event loop."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from queuectl.logs.writer import LogWriter
+from queuectl.model.job import HANDED_BACK, Outcome
+from queuectl.settings import Settings
+from queuectl.storage.calls import Claim, WorkerState
+from queuectl.storage.codec import Lease
+from queuectl.worker import descendants, process
+from queuectl.worker.dispatcher import Dispatcher
+from queuectl.worker.loop import Loop
+from queuectl.worker.options import PoolOptions
+from queuectl.worker.process import Ending, JobProcess
+from queuectl.worker.report import Reporter
+from queuectl.worker.spawn import CannotStart, Spawner
+
+AHEAD = 16
+"""Jobs that are claimed beyond the free workers while jobs prove to be short."""
+
+SHORT_SECONDS = 0.05
+"""Jobs that take less, on average, are claimed ahead. Longer ones are not: another pool could starve."""
+
+VIEW_SECONDS = 0.1
+"""A worker's record is brought up to date so long after a change; what is over sooner is never shown."""
+
+SWEEP_SECONDS = 1.0
+"""Processes that left their job's group are looked for so long after its end."""
+
+NO_ROOM_SECONDS = 1.0
+"""Pause after the system refused to start a process at all."""
+
+ENVIRONMENTS = 256
+"""Environments that are remembered."""
+
+# What the pool says to a runner, and a runner to its pool, over the socket between them: one byte each.
+DRAIN, QUIT, LOOK = b"d", b"q", b"l"
+READY, EMPTY = b"r", b"e"
+
+DRAINED, STOPPED = 0, 3
+"""Exit codes: by a signal or with nothing left to do; by the stop signal in the server."""
+
+
+class Place(NamedTuple):
+    """Where a runner belongs: its own name, the names of its workers, its host, and its pool's pid."""
+
+    name: str
+    workers: list[str]
+    host: str
+    pool_pid: int
+
+
+class Runner:
+    """Runs jobs until it is told to stop. Implements the dispatcher's `Crew`."""
+
+    def __init__(self, place: Place, options: PoolOptions, settings: Settings, pool_socket: int) -> None:
+        self._place = place
+        self._options = options
+        self._home = settings.home
+        self._pool = pool_socket
+        self._loop = Loop([signal.SIGCHLD, signal.SIGTERM])
+        self._spawner = Spawner()
+        self._reporter = Reporter(options.verbose)
+        self._free = list(reversed(place.workers))
+        self._ready: deque[Lease] = deque()
+        self._processes: dict[int, JobProcess] = {}
+        self._shown: dict[str, WorkerState] = {}
+        self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict({"": {}})
+        self._asked: set[str] = set()
+        self._mean_seconds = 1.0
+        self._view_planned = self._sweep_planned = False
+        self._announced = False
+        self._no_room = False
+        self._draining = False
+        self._exit_code = DRAINED
+        descendants.become_subreaper()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
+        self._loop.watch(pool_socket, self._hear_pool)
+        self._dispatcher = Dispatcher(
+            place.name, place.host, place.pool_pid, settings, options.lease_seconds, self._loop, self
+        )
+
+    def run(self) -> int:
+        """Work until the end; gives the exit code."""
+        while not self._dispatcher.retired:
+            for call in self._loop.turn():
+                call()
+            if signal.SIGCHLD in self._loop.signals:
+                self._reap()
+            if signal.SIGTERM in self._loop.signals:
+                self._drain()
+            self._loop.timers.run_due(self._loop.now)
+            self._start_ready()
+            if self._draining and not self._processes and not self._ready and self._dispatcher.settled:
+                self._dispatcher.retire(self._place.workers)
+            self._dispatcher.turn()
+        self._sweep()
+        self._dispatcher.close()
+        return self._exit_code
+
+    # Crew: what the dispatcher asks and says ------------------------------------------------------
+
+    def wanted(self) -> int:
+        """How many jobs could be taken on now."""
+        if self._draining or self._no_room:
+            return 0
+        ahead = AHEAD if self._mean_seconds < SHORT_SECONDS else 0
+        return max(0, len(self._free) + ahead - len(self._ready))
+
+    def take(self, leases: Sequence[Lease]) -> None:
+        """Jobs that were claimed for us."""
+        self._ready.extend(leases)
+        if self._draining:
+            self._hand_back_ready()
+
+    def states(self, *, changed_only: bool) -> list[WorkerState]:
+        """What each worker does, or those that are not yet as the server has it."""
+        states = {name: WorkerState(name, "draining" if self._draining else "idle") for name in self._free}
+        for running in self._processes.values():
+            status = "draining" if self._draining else "busy"
+            states[running.worker] = WorkerState(running.worker, status, running.lease.job_id, running.lease.fence)
+        if changed_only:
+            settled = self._loop.now - VIEW_SECONDS * 0.9
+            young = {p.worker for p in self._processes.values() if p.started_at > settled}
+            states = {
+                name: state
+                for name, state in states.items()
+                if state != self._shown.get(name) and name not in young
+            }
+        self._shown.update(states)
+        return list(states.values())
+
+    def waiting(self) -> list[Lease]:
+        """Claimed jobs that no worker has started."""
+        return list(self._ready)
+
+    def running(self) -> int:
+        """How many jobs run."""
+        return len(self._processes)
+
+    def cancel(self, job_id: str, fence: int | None) -> None:
+        """A person wants this job to end."""
+        for lease in [lease for lease in self._ready if lease.job_id == job_id]:
+            self._ready.remove(lease)
+            self._dispatcher.report(lease, Outcome(process.BY_PERSON.verdict, None, "cancelled"), self._place.name)
+        for running in self._running_jobs(job_id):
+            if fence is None or running.lease.fence == fence:
+                self._end(running, process.BY_PERSON)
+
+    def lose(self, job_ids: Sequence[str]) -> None:
+        """These leases are another's now."""
+        lost = set(job_ids)
+        self._ready = deque(lease for lease in self._ready if lease.job_id not in lost)
+        for job_id in lost:
+            for running in self._running_jobs(job_id):
+                running.kill(process.LEASE_LOST)
+
+    def lose_all(self) -> None:
+        """All leases are about to end."""
+        self._ready.clear()
+        for running in self._processes.values():
+            running.kill(process.LEASE_LOST)
+
+    def stop(self) -> None:
+        """The stop signal in the server is set."""
+        if not self._draining:
+            self._exit_code = STOPPED
+            self._drain()
+
+    def look(self, claim: Claim) -> None:
+        """In a burst, the end is where nothing is pending, running or waiting for a retry, anywhere."""
+        nothing_here = not self._processes and not self._ready and self._dispatcher.settled
+        if self._options.burst and nothing_here and claim.pending == 0 and claim.next_due is None:
+            self._tell_pool(EMPTY)
+            self._drain()
+
+    def connected(self) -> None:
+        """The server knows us: the pool may say that it is ready."""
+        if not self._announced:
+            self._announced = True
+            self._tell_pool(READY)
+
+    # Jobs -----------------------------------------------------------------------------------------
+
+    def _start_ready(self) -> None:
+        waits: list[Lease] = []
+        while self._ready and self._free and not self._no_room:
+            lease = self._ready.popleft()
+            variables = self._environments.get(lease.env)
+            if variables is None:
+                waits.append(lease)
+            else:
+                self._start(lease, variables)
+        self._ready.extendleft(reversed(waits))
+        for digest in {lease.env for lease in waits} - self._asked:
+            self._asked.add(digest)
+            self._dispatcher.fetch_environment(digest, partial(self._remember_environment, digest))
+
+    def _remember_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
+        self._asked.discard(digest)
+        self._environments[digest] = variables
+        if len(self._environments) > ENVIRONMENTS:
+            self._environments.popitem(last=False)
+
+    def _start(self, lease: Lease, variables: Mapping[bytes, bytes]) -> None:
+        worker = self._free.pop()
+        try:
+            pid, output = self._spawner.start(lease, variables, worker)
+        except CannotStart as error:
+            self._free.append(worker)
+            self._write_log(lease, f"queuectl: {error.reason}\n")
+            self._report(lease, process.not_started(lease, error), worker)
+            return
+        except OSError as error:
+            self._free.append(worker)
+            self._dispatcher.report(lease, Outcome(HANDED_BACK), worker)
+            self._pause(error)
+            return
+        log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+        running = JobProcess(lease, worker, pid, output, log, self._loop.clock())
+        self._processes[pid] = running
+        self._loop.watch(output, partial(self._readable, running))
+        if lease.timeout:
+            running.timer = self._loop.after(
+                lease.timeout, partial(self._end, running, process.timed_out(lease.timeout))
+            )
+        self._plan_view()
+
+    def _readable(self, running: JobProcess) -> None:
+        if running.output is not None and not running.read_output():
+            self._loop.forget(running.output)
+            running.close_output()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                # Look first: while the leader is a zombie, its group's id can't be given to anyone else.
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            running = self._processes.pop(ended.si_pid, None)
+            if running is not None:
+                running.signal_group(signal.SIGKILL)
+            _, status = os.waitpid(ended.si_pid, 0)
+            if running is not None:
+                self._ended(running, status)
+
+    def _ended(self, running: JobProcess, status: int) -> None:
+        if running.timer is not None:
+            running.timer.cancel()
+        if running.output is not None:
+            self._loop.forget(running.output)
+        running.finish()
+        self._free.append(running.worker)
+        now = self._loop.clock()
+        self._mean_seconds += (now - running.started_at - self._mean_seconds) / 8
+        outcome = running.outcome(status, now)
+        if outcome is not None:
+            self._report(running.lease, outcome, running.worker)
+        self._plan_view()
+        self._plan_sweep()
+
+    def _report(self, lease: Lease, outcome: Outcome, worker: str) -> None:
+        self._dispatcher.report(lease, outcome, worker)
+        self._reporter.ended(lease, outcome, worker)
+
+    def _end(self, running: JobProcess, ending: Ending) -> None:
+        """SIGTERM now, SIGKILL after the grace period."""
+        if running.pid not in self._processes or running.ending is not None:
+            return
+        running.ask_to_end(ending)
+        if running.timer is not None:
+            running.timer.cancel()
+        running.timer = self._loop.after(self._options.grace_seconds, partial(running.kill, ending))
+
+    def _running_jobs(self, job_id: str) -> list[JobProcess]:
+        return [running for running in self._processes.values() if running.lease.job_id == job_id]
+
+    def _write_log(self, lease: Lease, text: str) -> None:
+        log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+        log.write(text.encode("utf-8", "surrogateescape"))
+        log.close()
+
+    def _pause(self, error: OSError) -> None:
+        self._reporter.say(f"no process could be started ({error.strerror}); trying again in a second")
+        self._no_room = True
+        self._loop.after(NO_ROOM_SECONDS, self._resume)
+
+    def _resume(self) -> None:
+        self._no_room = False
+        self._dispatcher.look()
+
+    # What is planned ------------------------------------------------------------------------------
+
+    def _plan_view(self) -> None:
+        if not self._view_planned:
+            self._view_planned = True
+            self._loop.after(VIEW_SECONDS, self._view)
+
+    def _view(self) -> None:
+        self._view_planned = False
+        self._dispatcher.beat(changed_only=True)
+        if any(p.started_at > self._loop.now - VIEW_SECONDS for p in self._processes.values()):
+            self._plan_view()
+
+    def _plan_sweep(self) -> None:
+        if not self._sweep_planned:
+            self._sweep_planned = True
+            self._loop.after(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """End what outlived its job by leaving its group; see `descendants`."""
+        self._sweep_planned = False
+        if descendants.end_adopted(self._processes.__contains__):
+            self._plan_sweep()  # their children come to us next
+
+    # Stopping -------------------------------------------------------------------------------------
+
+    def _hear_pool(self) -> None:
+        message = os.read(self._pool, 64)
+        if not message:
+            self._abandon()
+        if LOOK in message:
+            self._dispatcher.look()
+        if DRAIN in message:
+            self._drain()
+        if QUIT in message:
+            self._quit()
+
+    def _drain(self) -> None:
+        """Finish what runs, take nothing new."""
+        if self._draining:
+            return
+        self._draining = True
+        self._hand_back_ready()
+        self._dispatcher.beat(changed_only=True)
+
+    def _quit(self) -> None:
+        """End what runs; it goes back to the queue, and nothing is counted."""
+        self._drain()
+        for running in list(self._processes.values()):
+            self._end(running, process.BY_DRAIN)
+
+    def _abandon(self) -> None:
+        """The pool was killed. Without it nobody could end our jobs if we were killed too."""
+        self._loop.forget(self._pool)
+        self._drain()
+        for running in self._processes.values():
+            running.kill(process.BY_POOL_DEATH)
+
+    def _hand_back_ready(self) -> None:
+        # From the last: each goes to the end that is taken next, so the order stays.
+        while self._ready:
+            self._dispatcher.report(self._ready.pop(), Outcome(HANDED_BACK), self._place.name)
+
+    def _tell_pool(self, message: bytes) -> None:
+        try:
+            os.write(self._pool, message)
+        except OSError:
+            pass  # it is gone; we shall hear of it
