@@ -39,7 +39,7 @@ class DeadLetterQueue:
         """Put back all jobs that are dead now. Gives how many."""
         return self._each_chunk(lambda ids: self.storage.dlq_retry(ids).count("pending"))
 
-    def clear(self, removed: Callable[[list[str]], None] = lambda ids: None) -> int:
+    def clear(self, removed: Callable[[list[str]], object] = lambda ids: None) -> int:
         """Remove all jobs that are dead now; ``removed`` is told their ids. Gives how many."""
 
         def remove(ids: list[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import unicodedata
 
 
@@ -30,3 +32,31 @@ def _printable(character: str) -> str:
     if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
         return "\ufffd"
     return character
+
+
+class TerminalFilter:
+    """Cleans a job's output for a terminal, as it comes: lines and tabs stay, orders to the terminal go.
+
+    Colours (``ESC [ ... m``) are dropped without a trace; any other control character becomes U+FFFD. A
+    carriage return becomes a line break, so that a progress bar shows its steps.
+    """
+
+    _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
+    _UNFINISHED = re.compile(r"\x1b(?:\[[0-9;:]{0,32})?\Z")
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def clean(self, data: bytes) -> bytes:
+        """The next piece; the end of one may wait for the next."""
+        text = self._rest + self._decoder.decode(data)
+        unfinished = self._UNFINISHED.search(text)
+        self._rest = text[unfinished.start() :] if unfinished else ""
+        text = text[: len(text) - len(self._rest)]
+        text = self._COLOUR.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+        return "\n".join(_spaced(line) for line in text.split("\n")).encode("utf-8", "replace")
+
+
+def _spaced(line: str) -> str:
+    return "\t".join(printable(part) for part in line.split("\t"))

@@ -74,9 +74,10 @@ class Position(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some jobs in order, ids of records that are no valid job, and where the next page begins."""
+    """Some jobs in order and where each stands, records that are no valid job and why, and where it ended."""
 
     jobs: list[Job]
+    positions: list[Position]
     invalid: list[tuple[str, str]]
     end: Position | None
 
@@ -229,16 +230,16 @@ def _pulse_from(reply: Sequence[Any]) -> Pulse:
 
 
 def _page_from(reply: Sequence[Any]) -> Page:
-    jobs: list[Job] = []
-    invalid: list[tuple[str, str]] = []
-    for _, raw_id, fields in reply:
-        job_id = raw_id.decode("ascii", "replace")
+    page = Page([], [], [], None)
+    for score, raw_id, fields in reply:
+        position = Position(score.decode(), raw_id.decode("ascii", "replace"))
+        page = page._replace(end=position)
         try:
-            jobs.append(job_from(job_id, mapping(fields)))
+            page.jobs.append(job_from(position.job_id, mapping(fields)))
+            page.positions.append(position)
         except RecordInvalid as error:
-            invalid.append((job_id, error.message))
-    end = Position(reply[-1][0].decode(), reply[-1][1].decode("ascii", "replace")) if reply else None
-    return Page(jobs, invalid, end)
+            page.invalid.append((position.job_id, error.message))
+    return page
 
 
 def _overview_from(reply: Sequence[Any]) -> Overview:

@@ -1,0 +1,53 @@
+"""What all commands share: the settings and the managers, made when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from queuectl.dead_letter import DeadLetterQueue
+    from queuectl.queue_manager import QueueManager
+    from queuectl.settings import Settings
+    from queuectl.storage import RedisStorage
+
+
+class App:
+    """One run of the command line. Nothing is read or connected before a command needs it."""
+
+    def __init__(self, redis_url: str | None, namespace: str | None) -> None:
+        self._redis_url = redis_url
+        self._namespace = namespace
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Options above environment above configuration file above defaults."""
+        from queuectl import settings
+
+        return settings.load(redis_url=self._redis_url, namespace=self._namespace)
+
+    @cached_property
+    def storage(self) -> RedisStorage:
+        """The queue's storage."""
+        from queuectl.storage import RedisStorage
+
+        return RedisStorage(settings=self.settings)
+
+    @cached_property
+    def manager(self) -> QueueManager:
+        """The queue."""
+        from queuectl.queue_manager import QueueManager
+
+        return QueueManager(self.storage)
+
+    @cached_property
+    def dead_letter(self) -> DeadLetterQueue:
+        """The dead letter queue."""
+        from queuectl.dead_letter import DeadLetterQueue
+
+        return DeadLetterQueue(self.storage)
+
+
+pass_app = click.make_pass_decorator(App)

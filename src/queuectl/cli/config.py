@@ -1,0 +1,113 @@
+"""`queuectl config`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import json_option, policy_options, timeout_option
+from queuectl.cli.output import print_json, table
+from queuectl.storage.codec import number_text
+
+
+@click.group(name="config")
+def config_command() -> None:
+    """Settings of the whole queue, kept in the server; and where this machine's own come from.
+
+    \b
+    Examples:
+      queuectl config show
+      queuectl config set --max-retries 5 --backoff-base 2 --backoff-factor 3
+      queuectl config reset
+    """
+
+
+@config_command.command(name="show")
+@click.option("--origin", is_flag=True, help="Where each value comes from, and this machine's settings too.")
+@json_option
+@pass_app
+def show(app: App, origin: bool, as_json: bool) -> None:
+    """Show the current configuration.
+
+    \b
+    Examples:
+      queuectl config show
+      queuectl config show --origin
+    """
+    values = {
+        name: (number_text(value), "server" if was_set else "default")
+        for name, (value, was_set) in app.manager.config().items()
+    }
+    if origin:
+        values |= _local(app)
+    if as_json:
+        print_json(
+            {name: {"value": _plain(text), "origin": where} if origin else _plain(text)
+             for name, (text, where) in values.items()}
+        )  # fmt: skip
+    elif origin:
+        table(["SETTING", "VALUE", "ORIGIN"], [[name, text, where] for name, (text, where) in values.items()])
+    else:
+        table(["SETTING", "VALUE"], [[name, text] for name, (text, _) in values.items()])
+
+
+@config_command.command(name="set")
+@policy_options
+@timeout_option
+@click.option("--completed-retention", metavar="SECONDS", help="How long completed and cancelled jobs are kept.")
+@click.option("--dead-retention", metavar="SECONDS", help="How long dead jobs are kept.")
+@click.option("--max-finished", metavar="N", help="Jobs kept at most in each final state.")
+@pass_app
+def set_(app: App, /, **changes: Any) -> None:
+    """Change settings. Jobs take retry settings when they are enqueued: those that exist keep theirs.
+
+    \b
+    Examples:
+      queuectl config set --max-retries 5 --backoff-base 2 --backoff-factor 3
+      queuectl config set --timeout 3600
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        raise click.UsageError("Name at least one setting, such as --max-retries 5.")
+    app.manager.configure(given)
+    current = app.manager.config()
+    for name in given:
+        click.echo(f"{name} = {number_text(current[name][0])}")
+
+
+@config_command.command(name="reset")
+@pass_app
+def reset(app: App) -> None:
+    """Reset the configuration to its default values.
+
+    \b
+    Examples:
+      queuectl config reset
+    """
+    app.manager.reset_config()
+    click.echo("The configuration has its default values again.")
+
+
+def _local(app: App) -> dict[str, tuple[str, str]]:
+    from queuectl.storage.open import server_url
+
+    settings = app.settings
+    shown = {
+        "home": settings.home,
+        "redis_url": server_url(settings).redacted() if settings.redis_url else "embedded server",
+        "namespace": settings.namespace,
+        "appendfsync": settings.appendfsync,
+    }
+    return {name: (value, settings.origins[name]) for name, value in shown.items()}
+
+
+def _plain(text: str) -> int | float | str:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text

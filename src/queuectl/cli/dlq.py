@@ -1,0 +1,94 @@
+"""`queuectl dlq`: the dead letter queue."""
+
+from __future__ import annotations
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.jobs import after_option, limit_option, print_pages
+from queuectl.cli.options import confirm, json_option, yes_option
+from queuectl.cli.output import print_json
+from queuectl.model.lifecycle import JobState
+from queuectl.storage.calls import Position
+
+
+@click.group(name="dlq")
+def dlq_command() -> None:
+    """Jobs that failed for good: their retries are used up, or their workers died under them.
+
+    \b
+    Examples:
+      queuectl dlq list
+      queuectl dlq retry 9fa2
+      queuectl dlq retry --all
+    """
+
+
+@dlq_command.command(name="list")
+@limit_option
+@after_option
+@json_option
+@pass_app
+def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> None:
+    """List the dead jobs, the newest first.
+
+    \b
+    Examples:
+      queuectl dlq list
+      queuectl dlq list --json | jq -r .reason
+    """
+    print_pages(app, [JobState.DEAD], limit, after, as_json)
+
+
+@dlq_command.command(name="retry")
+@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All dead jobs.")
+@json_option
+@pass_app
+def retry(app: App, job_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Put dead jobs back into the queue, with all their retries.
+
+    \b
+    Examples:
+      queuectl dlq retry 9fa2
+      queuectl dlq retry --all
+    """
+    if every == bool(job_ids):
+        raise click.UsageError("Give the id of a dead job, or --all.")
+    if every:
+        count = app.dead_letter.retry_all()
+        if as_json:
+            print_json({"retried": count})
+        else:
+            click.echo(f"{count:,} jobs are pending again")
+        return
+    for given in job_ids:
+        job_id = app.dead_letter.retry(given)
+        if as_json:
+            print_json({"id": job_id, "result": "pending"})
+        else:
+            click.echo(f"{job_id} is pending again")
+
+
+@dlq_command.command(name="clear")
+@yes_option
+@json_option
+@pass_app
+def clear(app: App, yes: bool, as_json: bool) -> None:
+    """Remove all dead jobs and their logs, for good.
+
+    \b
+    Examples:
+      queuectl dlq clear
+      queuectl dlq clear --yes      # without a terminal to ask on
+    """
+    from queuectl.logs import retention
+
+    count = app.dead_letter.count()
+    if count:
+        confirm(f"Remove {count:,} dead jobs and their logs?", yes=yes)
+        count = app.dead_letter.clear(lambda ids: retention.remove(app.settings.home, ids))
+    if as_json:
+        print_json({"removed": count})
+    else:
+        click.echo(f"{count:,} dead jobs removed")

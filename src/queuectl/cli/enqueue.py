@@ -1,0 +1,131 @@
+"""`queuectl enqueue`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import json_option, policy_options, timeout_option
+from queuectl.errors import InvalidInput, QueuectlError
+
+
+class CommandWithDashes(click.Command):
+    """A command that knows whether `--` stood among its arguments: what follows is run without a shell."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note the `--`, which Click takes away."""
+        ctx.meta["no_shell"] = "--" in args
+        return super().parse_args(ctx, args)
+
+
+def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[bytes]:
+    """One quoted string for the shell, or the arguments after `--`."""
+    if ctx.meta["no_shell"]:
+        return [os.fsencode(word) for word in words]
+    if len(words) > 1:
+        raise click.UsageError(
+            "Give the command as one quoted argument, or put -- before a program and its arguments:\n"
+            "  queuectl enqueue 'wc -l *.csv'\n  queuectl enqueue -- wc -l data.csv"
+        )
+    return os.fsencode(words[0])
+
+
+@click.command(cls=CommandWithDashes, name="enqueue")
+@click.argument("words", nargs=-1, metavar="COMMAND", type=click.UNPROCESSED)
+@timeout_option
+@policy_options
+@click.option("--from", "source", metavar="FILE", help="Add each line of FILE as a command; - for standard input.")
+@click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
+@json_option
+@pass_app
+@click.pass_context
+def enqueue_command(
+    ctx: click.Context,
+    app: App,
+    /,
+    words: tuple[str, ...],
+    source: str | None,
+    by_null: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Add a job to the queue, and print its id.
+
+    \b
+    Examples:
+      queuectl enqueue 'python report.py > out.txt'
+      queuectl enqueue --timeout 30 --max-retries 5 'make check'
+      queuectl enqueue -- rsync -a src/ host:dst/     # no shell
+      queuectl enqueue --from commands.txt            # one a line
+
+    The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
+    locale and the like (see the documentation).
+    """
+    from queuectl.queue_manager import JobOptions
+
+    wishes = JobOptions(**options)
+    if source is not None:
+        if words:
+            raise click.UsageError("Give either a command or --from, not both.")
+        _enqueue_lines(app, _read_commands(source, by_null), wishes, as_json)
+        return
+    if not words:
+        raise click.UsageError("Give a command: queuectl enqueue 'echo hello'")
+    job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
+    _print_ids([job_id], as_json)
+    _say_what_next(app, job_id)
+
+
+def _read_commands(source: str, by_null: bool) -> list[bytes]:
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(source, "rb") as file:
+                data = file.read()
+    except OSError as error:
+        raise QueuectlError(
+            f"{source} can't be read: {error.strerror}", "Give a file, or - for standard input"
+        ) from None
+    commands = data.split(b"\0") if by_null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    commands = [command for command in commands if command.strip()]
+    if not commands:
+        raise InvalidInput("there is no command in it", "Write one command on each line")
+    return commands
+
+
+def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) -> None:
+    done = 0
+    try:
+        for ids in app.manager.enqueue_many(commands, wishes):
+            done += len(ids)
+            _print_ids(ids, as_json)
+    except QueuectlError as error:
+        if done:
+            error.message += f"; the first {done:,} of {len(commands):,} jobs were added, and their ids printed"
+        raise
+
+
+def _print_ids(ids: list[str], as_json: bool) -> None:
+    if as_json:
+        from queuectl.cli.output import print_json
+
+        for job_id in ids:
+            print_json({"id": job_id})
+    else:
+        sys.stdout.write("\n".join(ids) + "\n")
+        sys.stdout.flush()
+
+
+def _say_what_next(app: App, job_id: str) -> None:
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        from queuectl.cli.output import SHORT_ID, note
+
+        if app.storage.overview().workers:
+            note(f"Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
+        else:
+            note("No worker is running. Start some with: queuectl worker start --count 2")

@@ -1,0 +1,194 @@
+"""`queuectl list`, `show` and `cancel`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import json_option
+from queuectl.cli.output import (
+    SHORT_ID,
+    ago,
+    command_text,
+    hint,
+    job_object,
+    note,
+    pairs,
+    print_json,
+    table,
+    timestamp,
+)
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import JobState
+from queuectl.storage.calls import CHUNK, Page, Position
+
+DEFAULT_LIMIT = 50
+
+
+class Cursor(click.ParamType):  # type: ignore[type-arg]
+    """Where a page ended, as `list` printed it."""
+
+    name = "cursor"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Position:
+        """SCORE:ID as a position."""
+        score, _, job_id = str(value).partition(":")
+        try:
+            float(score)
+        except ValueError:
+            self.fail("it is not what list printed for the next page", param, ctx)
+        return Position(score, job_id)
+
+
+limit_option = click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(0, 1_000_000_000),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    metavar="N",
+    help="Jobs to list; 0 for all.",
+)
+after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go on where a page ended.")
+
+
+@click.command(name="list")
+@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only jobs in this state.")
+@limit_option
+@after_option
+@json_option
+@pass_app
+def list_command(app: App, state: str | None, limit: int, after: Position | None, as_json: bool) -> None:
+    """List jobs, those that changed last first.
+
+    \b
+    Examples:
+      queuectl list
+      queuectl list --state failed
+      queuectl list --json --limit 0 | jq -r .command
+    """
+    print_pages(app, [JobState(state)] if state else [], limit, after, as_json)
+
+
+def print_pages(app: App, states: list[JobState], limit: int, after: Position | None, as_json: bool) -> None:
+    """List up to ``limit`` jobs (0: all), a chunk at a time."""
+    left, first = limit or float("inf"), True
+    while left > 0:
+        size = int(min(left, CHUNK))
+        page = app.manager.page(states, size, after)
+        if as_json:
+            _print_objects(page)
+        elif page.jobs or first:
+            _print_table(page.jobs, first)
+        for job_id, why in page.invalid:
+            note(f"{job_id} is not a valid job: {why}")
+        left -= len(page.jobs) + len(page.invalid)
+        after, first = page.end, False
+        if len(page.jobs) + len(page.invalid) < size or after is None:
+            return
+    if after is not None:
+        option = f" --state {states[0].value}" if states else ""
+        hint(f"More with: queuectl list{option} --after {after.score}:{after.job_id}")
+
+
+def _print_objects(page: Page) -> None:
+    for job, position in zip(page.jobs, page.positions, strict=True):
+        print_json(job_object(job) | {"cursor": f"{position.score}:{position.job_id}"})
+
+
+def _print_table(jobs: list[Job], first: bool) -> None:
+    if not jobs:
+        hint("No jobs. Add one with: queuectl enqueue 'echo hello'")
+        return
+    now = time.time()
+    table(
+        ["ID", "STATE", "ATTEMPTS", "CHANGED", "EXIT", "COMMAND"],
+        [
+            [
+                job.id[:SHORT_ID],
+                job.status.value,
+                f"{job.attempts}/{job.policy.max_retries + 1}",
+                ago(job.next_retry_at or job.finished_at or job.started_at or job.created_at, now),
+                "" if job.exit_code is None else str(job.exit_code),
+                command_text(job),
+            ]
+            for job in jobs
+        ],
+    )
+
+
+@click.command(name="show")
+@click.argument("job_id", metavar="ID")
+@json_option
+@pass_app
+def show_command(app: App, job_id: str, as_json: bool) -> None:
+    """Show all that is known of one job. ID may be any unique prefix of 4 characters or more.
+
+    \b
+    Examples:
+      queuectl show 9fa2
+      queuectl show 9fa2 --json | jq .exit_code
+    """
+    job = app.manager.job(job_id)
+    if as_json:
+        print_json(job_object(job))
+        return
+    now = time.time()
+
+    def moment(seconds: float | None) -> str:
+        if seconds is None:
+            return "-"
+        passed = ago(seconds, now)
+        return f"{timestamp(seconds)} ({passed if passed.startswith('in') else passed + ' ago'})"
+
+    details = {
+        "id": job.id,
+        "state": job.status.value,
+        "command": command_text(job),
+        "directory": job.cwd.decode("utf-8", "surrogateescape"),
+        "queue": job.queue,
+        "attempts": f"{job.attempts} of {job.policy.max_retries + 1}",
+        "crashes": str(job.crashes),
+        "backoff": f"{job.policy.backoff_base:g} s * {job.policy.backoff_factor:g} ^ retry",
+        "timeout": f"{job.timeout:g} s" if job.timeout else "none",
+        "exit code": "-" if job.exit_code is None else str(job.exit_code),
+        "reason": job.reason or "-",
+        "created": moment(job.created_at),
+        "started": moment(job.started_at),
+        "finished": moment(job.finished_at),
+        "next retry": moment(job.next_retry_at),
+        "worker": job.worker or "-",
+        "host": job.host or "-",
+    }
+    pairs(details)
+
+
+@click.command(name="cancel")
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@json_option
+@pass_app
+@click.pass_context
+def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_json: bool) -> None:
+    """Cancel jobs. One that runs is ended by its worker, on whichever host: SIGTERM, then SIGKILL.
+
+    \b
+    Examples:
+      queuectl cancel 9fa2
+      queuectl list --state pending --json | jq -r .id | xargs queuectl cancel
+    """
+    failed = False
+    for given in job_ids:
+        job_id, answer = app.manager.cancel(given)
+        failed |= answer not in ("cancelled", "requested")
+        if as_json:
+            print_json({"id": job_id, "result": answer})
+        elif answer == "requested":
+            click.echo(f"{job_id} is running; its worker was told to end it")
+        elif answer == "cancelled":
+            click.echo(f"{job_id} cancelled")
+        else:
+            note(f"{job_id} is {answer} already")
+    if failed:
+        ctx.exit(1)

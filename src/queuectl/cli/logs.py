@@ -1,0 +1,122 @@
+"""`queuectl logs`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import json_option
+from queuectl.cli.output import hint, is_terminal, note, print_json
+from queuectl.errors import QueuectlError
+from queuectl.logs import reader
+from queuectl.logs.follower import LogFollower
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import JobState
+from queuectl.storage.watcher import Watcher
+from queuectl.text import TerminalFilter
+
+FOLLOW_SECONDS = 0.1
+"""Between two looks at a log that is followed."""
+
+
+@click.command(name="logs")
+@click.argument("job_id", metavar="ID")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the job is over.")
+@click.option(
+    "--attempt", "-a", type=click.IntRange(1), metavar="N", help="The output of attempt N (default: newest)."
+)
+@click.option("--all", "every", is_flag=True, help="The output of every attempt, with a heading each.")
+@click.option("--tail", "-n", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out.")
+@json_option
+@pass_app
+def logs_command(
+    app: App,
+    job_id: str,
+    follow: bool,
+    attempt: int | None,
+    every: bool,
+    tail: int | None,
+    raw: bool,
+    as_json: bool,
+) -> None:
+    """Print what a job wrote to its stdout and stderr.
+
+    \b
+    Examples:
+      queuectl logs 9fa2
+      queuectl logs 9fa2 --follow
+      queuectl logs 9fa2 --attempt 1 --tail 20
+
+    Into a file or a pipe the bytes go exactly as they are; on a terminal control characters are taken out.
+    """
+    job = app.manager.job(job_id)
+    home = app.settings.home
+    if as_json:
+        for log in reader.attempts(home, job.id):
+            print_json(
+                {"id": job.id, "attempt": log.attempt, "fence": log.fence, "path": log.path, "bytes": log.size}
+            )
+        return
+    out = Output(raw)
+    if follow:
+        follow_job(app, job.id, out)
+        return
+    logs = [log for log in reader.attempts(home, job.id) if attempt in (None, log.attempt)]
+    if not logs:
+        _say_why_none(job, attempt)
+        return
+    for log in logs if every else logs[-1:]:
+        if every:
+            note(f"--- attempt {log.attempt} ---")
+        out.write_all(reader.read(home, job.id, log.attempt, last_lines=tail))
+
+
+class Output:
+    """Standard output for a job's bytes: exact in a pipe, without control characters on a terminal."""
+
+    def __init__(self, raw: bool) -> None:
+        self._filter = TerminalFilter() if is_terminal() and not raw else None
+
+    def write(self, data: bytes) -> None:
+        """Print now."""
+        if self._filter is not None:
+            data = self._filter.clean(data)
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def write_all(self, chunks: Iterable[bytes]) -> None:
+        """Print all of it."""
+        for chunk in chunks:
+            self.write(chunk)
+
+
+def follow_job(app: App, job_id: str, out: Output) -> None:
+    """Print a job's output as it comes, all its attempts, until the job is over."""
+    follower = LogFollower(app.settings.home, job_id)
+    watcher = Watcher(app.settings, job_id)
+    try:
+        state = watcher.wait(0)
+        while True:
+            while data := follower.read_new():
+                out.write(data)
+            if state is not None:
+                return
+            state = watcher.wait(FOLLOW_SECONDS)
+    finally:
+        watcher.close()
+
+
+def _say_why_none(job: Job, attempt: int | None) -> None:
+    if attempt is not None and attempt > job.attempts + (job.status is JobState.PROCESSING):
+        raise QueuectlError(f"job {job.id} has had no attempt {attempt}", f"See: queuectl show {job.id[:8]}")
+    if job.host and job.host != os.uname().nodename:
+        note(f"Job {job.id} ran on host {job.host}; its log is there.")
+    elif job.attempts == 0 and job.started_at is None:
+        hint(f"Job {job.id} has not run yet: it is {job.status.value}.")
+    else:
+        hint(f"Job {job.id} wrote nothing.")

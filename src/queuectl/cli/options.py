@@ -1,0 +1,46 @@
+"""Options that several commands have, and how a dangerous one asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def policy_options(command: F) -> F:
+    """--max-retries, --backoff-base, --backoff-factor. Their bounds are checked where all values are."""
+    for option in (
+        click.option("--backoff-factor", metavar="F", help="By how much each pause is longer than the one before."),
+        click.option("--backoff-base", metavar="SECONDS", help="Pause before the first retry."),
+        click.option("--max-retries", metavar="N", help="Retries after the first attempt."),
+    ):
+        command = option(command)
+    return command
+
+
+def timeout_option(command: F) -> F:
+    """--timeout."""
+    return click.option("--timeout", metavar="SECONDS", help="End an attempt that takes longer; 0 for no limit.")(
+        command
+    )
+
+
+yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
+
+
+def confirm(question: str, *, yes: bool, needed: bool = True) -> None:
+    """Ask on a terminal. Elsewhere `--yes` is needed, unless ``needed`` is false. Aborts on a no."""
+    from queuectl.cli.output import is_terminal
+
+    if yes:
+        return
+    if is_terminal("stdin"):
+        if not click.confirm(question, err=True):
+            raise click.Abort
+    elif needed:
+        raise click.UsageError(f"{question} There is no terminal to ask on: add --yes to say so.")

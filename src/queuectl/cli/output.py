@@ -1,0 +1,216 @@
+"""How things look: JSON for programs, tables and colours for people, and clean text for every terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from queuectl.model.job import EXEC, Job
+from queuectl.model.lifecycle import JobState
+from queuectl.text import one_line, printable
+
+if TYPE_CHECKING:
+    from queuectl.errors import QueuectlError
+    from queuectl.model.worker import WorkerInfo
+
+SHORT_ID = 8
+COLOURS = {
+    "pending": "cyan",
+    "processing": "blue",
+    "completed": "green",
+    "failed": "yellow",
+    "dead": "red",
+    "cancelled": "magenta",
+}
+
+
+# Where it goes ------------------------------------------------------------------------------------
+
+
+def is_terminal(stream: str = "stdout") -> bool:
+    """Whether a person is at that end."""
+    try:
+        return bool(getattr(sys, stream).isatty())
+    except (AttributeError, ValueError):  # closed
+        return False
+
+
+def print_json(value: Any) -> None:
+    """One object on one line. Bytes that are no text are escaped surrogates, as in Python's os.fsdecode."""
+    import json
+
+    click.echo(json.dumps(value))
+
+
+def note(text: str) -> None:
+    """A message for a person: on stderr."""
+    click.echo(printable(text), err=True)
+
+
+def hint(text: str) -> None:
+    """A friendly word that only a person at a terminal wants."""
+    if is_terminal("stderr"):
+        note(text)
+
+
+def complain(error: QueuectlError) -> None:
+    """An error: what, why, and what to type next."""
+    click.echo(f"{style('Error:', 'red', err=True)} {printable(_sentence(error.message))}", err=True)
+    if error.hint:
+        click.echo(printable(_sentence(error.hint)), err=True)
+
+
+def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
+    """Coloured text on a terminal, plain text elsewhere or with NO_COLOR."""
+    if os.environ.get("NO_COLOR") or not is_terminal("stderr" if err else "stdout"):
+        return text
+    return click.style(text, fg=colour, bold=bold)
+
+
+def _sentence(text: str) -> str:
+    if not text:
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" or ": " in text[-60:] else ".")
+
+
+# Values -------------------------------------------------------------------------------------------
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """UTC, RFC 3339, milliseconds."""
+    if seconds is None:
+        return None
+    whole = int(seconds)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its one or two largest units: 0.4s, 12s, 3m05s, 2h10m, 4d3h."""
+    seconds = abs(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // part:02d}{smaller}"
+    return f"{whole}s"
+
+
+def ago(moment: float | None, now: float) -> str:
+    """How long ago, or how long until."""
+    if moment is None:
+        return "-"
+    return f"in {span(moment - now)}" if moment > now else span(now - moment)
+
+
+def command_text(job: Job) -> str:
+    """The command as one would type it; bytes that are no text as surrogates."""
+    if job.form == EXEC:
+        import shlex
+
+        return shlex.join(os.fsdecode(argument) for argument in job.command.split(b"\0"))
+    return job.command.decode("utf-8", "surrogateescape")
+
+
+def job_object(job: Job) -> dict[str, Any]:
+    """A job as JSON has it: the documented names, in a stable order."""
+    return {
+        "id": job.id,
+        "status": job.status.value,
+        "command": command_text(job),
+        "shell": job.form != EXEC,
+        "queue": job.queue,
+        "attempts": job.attempts,
+        "crashes": job.crashes,
+        "max_retries": job.policy.max_retries,
+        "backoff_base": job.policy.backoff_base,
+        "backoff_factor": job.policy.backoff_factor,
+        "timeout": job.timeout or None,
+        "cwd": job.cwd.decode("utf-8", "surrogateescape"),
+        "exit_code": job.exit_code,
+        "reason": job.reason,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "next_retry_at": timestamp(job.next_retry_at),
+        "worker": job.worker or None,
+        "host": job.host or None,
+        "fence": job.fence,
+    }
+
+
+def worker_object(worker: WorkerInfo) -> dict[str, Any]:
+    """A worker as JSON has it."""
+    return {
+        "name": worker.name,
+        "status": worker.status,
+        "job": worker.job or None,
+        "host": worker.host,
+        "pid": worker.pid,
+        "started_at": timestamp(worker.started_at),
+        "heartbeat": timestamp(worker.heartbeat),
+    }
+
+
+def state_text(state: JobState | str, width: int = 0) -> str:
+    """A state's name in its colour."""
+    name = str(state.value if isinstance(state, JobState) else state)
+    return style(name.ljust(width), COLOURS.get(name))
+
+
+# Tables -------------------------------------------------------------------------------------------
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; 100 where there is none."""
+    return shutil.get_terminal_size((100, 24)).columns if is_terminal() else _width_without_terminal()
+
+
+def _width_without_terminal() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() and int(columns) > 0 else 200
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, least_last: int = 12) -> None:
+    """Columns as wide as their contents; the last one takes what is left and is cut.
+
+    Columns before the last are dropped from the right, the first two excepted, where the terminal is too
+    narrow to leave the last one ``least_last`` characters. Cells hold clean or hostile text; it is cleaned here.
+    """
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max([len(heading), *(len(row[at]) for row in cells)]) for at, heading in enumerate(headings)]
+    width = terminal_width()
+    kept = list(range(len(headings)))
+    while len(kept) > 3 and sum(widths[at] + 2 for at in kept[:-1]) + min(least_last, widths[kept[-1]]) > width:
+        kept.pop(-2)
+    room = max(least_last, width - sum(widths[at] + 2 for at in kept[:-1]))
+    click.echo(style("  ".join(_pad(headings[at], widths[at], at == kept[-1]) for at in kept), None, bold=True))
+    for row in cells:
+        parts = [_cell(row[at], widths[at]) for at in kept[:-1]]
+        click.echo("  ".join([*parts, one_line(row[kept[-1]], room)]))
+
+
+def _pad(text: str, width: int, last: bool) -> str:
+    return text if last else text.ljust(width)
+
+
+def _cell(text: str, width: int) -> str:
+    return style(text.ljust(width), COLOURS[text]) if text in COLOURS else text.ljust(width)
+
+
+def pairs(values: Mapping[str, str]) -> None:
+    """Names and values, aligned; long values go on in the next line."""
+    indent = max(map(len, values)) + 2
+    room = max(16, terminal_width() - indent)
+    for name, value in values.items():
+        clean = printable(value)
+        first, *more = [clean[at : at + room] for at in range(0, len(clean), room)] or [""]
+        click.echo(f"{style(name.ljust(indent), None, bold=True)}{style(first, COLOURS.get(first))}")
+        for line in more:
+            click.echo(" " * indent + line)

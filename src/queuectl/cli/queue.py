@@ -1,0 +1,44 @@
+"""`queuectl queue`."""
+
+from __future__ import annotations
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import confirm, json_option, yes_option
+from queuectl.cli.output import print_json
+from queuectl.model.lifecycle import JobState
+
+
+@click.group(name="queue")
+def queue_command() -> None:
+    """The queue of pending jobs.
+
+    \b
+    Examples:
+      queuectl queue clear
+    """
+
+
+@queue_command.command(name="clear")
+@yes_option
+@json_option
+@pass_app
+def clear(app: App, yes: bool, as_json: bool) -> None:
+    """Cancel all pending jobs. Running ones, and those that wait for a retry, are not touched.
+
+    \b
+    Examples:
+      queuectl queue clear
+
+    The jobs become `cancelled` and can still be looked at. A terminal is asked first; a script is not.
+    """
+    count = app.storage.overview().jobs[JobState.PENDING]
+    if count:
+        # Nothing is lost by it, so a script needs no --yes, as the documented command has none.
+        confirm(f"Cancel {count:,} pending jobs?", yes=yes, needed=False)
+        count = app.manager.clear()
+    if as_json:
+        print_json({"cancelled": count})
+    else:
+        click.echo(f"{count:,} pending jobs cancelled")

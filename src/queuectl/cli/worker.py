@@ -1,0 +1,159 @@
+"""`queuectl worker`: start, stop, resume, list."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import click
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.options import json_option
+from queuectl.cli.output import hint, is_terminal, note, print_json, worker_object
+
+MAX_WORKERS = 10_000
+STOP_POLL_SECONDS = 0.1
+
+
+@click.group(name="worker")
+def worker_command() -> None:
+    """Start, stop, resume and list workers.
+
+    \b
+    Examples:
+      queuectl worker start --count 4
+      queuectl worker start --count 4 --detach
+      queuectl worker stop --wait
+    """
+
+
+@worker_command.command(name="start")
+@click.option("--count", "-c", type=click.IntRange(1, MAX_WORKERS), default=1, show_default=True, metavar="N",
+              help="Workers, each running one job at a time.")  # fmt: skip
+@click.option("--detach", "-d", is_flag=True, help="Run in the background; return once the workers are up.")
+@click.option("--burst", is_flag=True, help="End when nothing is pending, running or waiting for a retry.")
+@click.option("--lease", type=click.FloatRange(1, 86_400), metavar="SECONDS",
+              help="How long a job stays with a worker that is not heard of (default: 30).")  # fmt: skip
+@click.option("--grace", type=click.FloatRange(0, 86_400), metavar="SECONDS",
+              help="Between SIGTERM and SIGKILL for a job that is ended (default: 5).")  # fmt: skip
+@click.option("--verbose/--quiet", "-v/-q", default=None, help="A line for each job (default: on a terminal).")
+@click.option("--ready-fd", type=int, hidden=True)
+@pass_app
+@click.pass_context
+def start(
+    ctx: click.Context,
+    app: App,
+    count: int,
+    detach: bool,
+    burst: bool,
+    lease: float | None,
+    grace: float | None,
+    verbose: bool | None,
+    ready_fd: int | None,
+) -> None:
+    """Start workers, and run jobs until they are stopped.
+
+    \b
+    Examples:
+      queuectl worker start --count 4            # Ctrl-C: finish the running jobs, then end
+      queuectl worker start --count 4 --detach   # in the background
+      queuectl worker start --burst              # until all work is done
+
+    The first SIGTERM or Ctrl-C finishes the running jobs; the second ends them and puts them back into the
+    queue at once, without counting an attempt.
+    """
+    from queuectl.worker.options import DEFAULT_GRACE_SECONDS, DEFAULT_LEASE_SECONDS, PoolOptions
+
+    options = PoolOptions(
+        workers=count,
+        burst=burst,
+        lease_seconds=DEFAULT_LEASE_SECONDS if lease is None else lease,
+        grace_seconds=DEFAULT_GRACE_SECONDS if grace is None else grace,
+        verbose=is_terminal("stderr") if verbose is None else verbose,
+    )
+    app.storage.overview()  # the server must be there, before anything is said or started
+    if detach:
+        from queuectl.worker.detach import start_detached
+
+        pid = start_detached(app.settings, options._replace(verbose=bool(verbose)))
+        click.echo(f"Started {_workers(count)} in the background (pid {pid}).")
+        return
+    from queuectl.worker.pool import Pool
+
+    def ready() -> None:
+        hint(f"{_workers(count)} started (pid {os.getpid()}). Ctrl-C finishes the running jobs and ends.")
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")
+            os.close(ready_fd)
+
+    app.storage.close()
+    ctx.exit(Pool(app.settings, options, ready).run())
+
+
+@worker_command.command(name="stop")
+@click.option("--wait", is_flag=True, help="Return only when the last worker has ended.")
+@pass_app
+def stop(app: App, wait: bool) -> None:
+    """Stop all workers gracefully: on every host, each finishes its job, and ends.
+
+    \b
+    Examples:
+      queuectl worker stop
+      queuectl worker stop --wait
+    """
+    told = app.manager.stop_workers()
+    click.echo(
+        f"Told {_workers(told)} to stop; running jobs are finished first." if told else "No worker is running."
+    )
+    while wait and app.storage.overview().workers:
+        time.sleep(STOP_POLL_SECONDS)
+
+
+@worker_command.command(name="resume")
+@pass_app
+def resume(app: App) -> None:
+    """Take a stop back: start the pools again that `worker stop` ended on this host, in the background.
+
+    \b
+    Examples:
+      queuectl worker resume
+    """
+    from queuectl.worker.detach import start_detached
+    from queuectl.worker.pool import host_name
+    from queuectl.worker.record import take_stopped
+
+    app.manager.resume_workers()
+    pools = take_stopped(app.settings, host_name())
+    for pool in pools:
+        pid = start_detached(app.settings, pool.options)
+        click.echo(f"Started {_workers(pool.options.workers)} again (pid {pid}).")
+    if not pools:
+        click.echo("Jobs may run again. No stopped pool is known on this host.")
+        note("Start workers with: queuectl worker start --count 2")
+
+
+@worker_command.command(name="list")
+@json_option
+@pass_app
+def list_workers(app: App, as_json: bool) -> None:
+    """List the workers of all hosts.
+
+    \b
+    Examples:
+      queuectl worker list
+      queuectl worker list --json
+    """
+    from queuectl.cli.status import print_workers
+
+    workers = app.manager.status().workers
+    if as_json:
+        for worker in workers:
+            print_json(worker_object(worker))
+    elif workers:
+        print_workers(workers)
+    else:
+        note("No worker is running. Start some with: queuectl worker start --count 2")
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count:,} workers"
