@@ -36,16 +36,16 @@ def children() -> list[int]:
         return _children_by_scan()
 
 
-def end_adopted(ours: Callable[[int], bool]) -> int:
-    """SIGKILL every child for which ``ours`` is false; gives how many there were.
+def end_adopted(ours: Callable[[int], bool]) -> list[int]:
+    """SIGKILL every child for which ``ours`` is false; gives their pids, which are still to be reaped.
 
     They are our children and only we reap them, so a pid can't have been reused. Their own children come
-    to us when they die: call again until it gives 0.
+    to us when they die: call again until there are none.
     """
-    strays = [pid for pid in children() if not ours(pid)]
+    strays = [pid for pid in children() if not ours(pid) and not _is_server(pid)]
     for pid in strays:
         _kill(pid)
-    return len(strays)
+    return strays
 
 
 def end_marked(workers_of: Iterable[str]) -> int:
@@ -86,6 +86,16 @@ def _has_mark(pid: int, prefixes: tuple[bytes, ...]) -> bool:
             return any(variable.startswith(prefixes) for variable in file.read().split(b"\0"))
     except OSError:
         return False
+
+
+def _is_server(pid: int) -> bool:
+    """Whether it is the embedded server, which becomes our child too when we have to start it again."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            name = file.read().strip()
+    except OSError:
+        return False
+    return name in (b"valkey-server", b"redis-server") and not _has_mark(pid, (MARK,))
 
 
 def _children_by_scan() -> list[int]:

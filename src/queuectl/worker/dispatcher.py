@@ -7,7 +7,6 @@ ones under load, so that a sync of the server's disk is shared.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from queuectl.storage.keys import Keys
 from queuectl.storage.link import Link
 from queuectl.worker.lines import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Connector, Lines
 from queuectl.worker.loop import Loop
+from queuectl.worker.report import Reporter
 from queuectl.worker.timers import Timer
 
 LISTEN_SECONDS = 30
@@ -53,6 +53,9 @@ class Crew(Protocol):
 
     def running(self) -> int:
         """How many jobs run."""
+
+    def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
+        """The variables that were fetched."""
 
     def cancel(self, job_id: str, fence: int | None) -> None:
         """A person wants this job to end."""
@@ -104,6 +107,8 @@ class Dispatcher:
         self._hungry = True
         self._parts = 0
         self._listening = False
+        self._fetching: set[str] = set()
+        self._complaint = ""
         self._descriptors: dict[Link, int] = {}
         self._writing: set[Link] = set()
         self._due: Timer | None = None
@@ -130,7 +135,7 @@ class Dispatcher:
 
     def beat(self, *, changed_only: bool = False) -> None:
         """Tell the server what the workers do; with all of them, leases are renewed too."""
-        if self._lines is None:
+        if self._lines is None or self._closing:
             return
         states = self._crew.states(changed_only=changed_only)
         if changed_only and not states:
@@ -151,11 +156,17 @@ class Dispatcher:
             )
             self._lines.work.call(call, partial(self._beaten, last and not changed_only))
 
-    def fetch_environment(self, digest: str, then: Callable[[Mapping[bytes, bytes]], None]) -> None:
-        """Get the variables that go with a job."""
+    def fetch_environment(self, digest: str) -> None:
+        """Get the variables that go with a job, unless that is under way."""
+        if self._lines is None or digest in self._fetching:
+            return
+        self._fetching.add(digest)
         command = ("HGET", self._keys.environment(digest), "variables")
-        if self._lines is not None:
-            self._lines.work.command(command, lambda packed: then(unpack_variables(packed or b"")))
+        self._lines.work.command(command, partial(self._fetched, digest))
+
+    def _fetched(self, digest: str, packed: bytes | None) -> None:
+        self._fetching.discard(digest)
+        self._crew.know_environment(digest, unpack_variables(packed or b""))
 
     def retire(self, workers: Sequence[str]) -> None:
         """Say goodbye; `retired` tells when the server has heard it. Only once `settled`."""
@@ -296,9 +307,13 @@ class Dispatcher:
         if result is None:
             return
         if isinstance(result, QueuectlError):
+            self._complain(result.message)
             self._loop.after(self._pause, self._connector.start)
             self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
             return
+        if self._complaint:
+            self._complaint = ""
+            Reporter.say("connected to the server again")
         self._lines = result
         self._pause = FIRST_PAUSE_SECONDS
         self._hungry = True
@@ -333,6 +348,7 @@ class Dispatcher:
             self._loop.forget(descriptor)
         self._descriptors.clear()
         self._writing.clear()
+        self._fetching.clear()
         self._lines.close()
         self._lines = None
         # What was not acknowledged is sent again; the fence makes a result that did arrive harmless.
@@ -341,8 +357,14 @@ class Dispatcher:
         self._parts = 0
         self._exchange_since = self._pulse_since = None
         self._listening = self._closing = False
-        os.write(2, f"queuectl: {why}\n".encode())
+        self._complain(why)
         self._connector.start()
+
+    def _complain(self, why: str) -> None:
+        """Say it once, not at every try."""
+        if why != self._complaint:
+            self._complaint = why
+            Reporter.say(why)
 
     def _gone(self, _: int) -> None:
         self.retired = True

@@ -196,12 +196,8 @@ class Pool:
 
     def _end_orphans(self) -> None:
         """End what a dead runner's jobs left to us, and theirs."""
-        while descendants.end_adopted(self._members.__contains__):
-            self._reap_strays()
-
-    def _reap_strays(self) -> None:
-        for pid in descendants.children():
-            if pid not in self._members:
+        while strays := descendants.end_adopted(self._members.__contains__):
+            for pid in strays:
                 os.waitpid(pid, 0)
 
     # Maintenance ----------------------------------------------------------------------------------

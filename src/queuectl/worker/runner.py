@@ -73,7 +73,6 @@ class Runner:
         self._processes: dict[int, JobProcess] = {}
         self._shown: dict[str, WorkerState] = {}
         self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict({"": {}})
-        self._asked: set[str] = set()
         self._mean_seconds = 1.0
         self._view_planned = self._sweep_planned = False
         self._announced = False
@@ -149,7 +148,9 @@ class Runner:
         """A person wants this job to end."""
         for lease in [lease for lease in self._ready if lease.job_id == job_id]:
             self._ready.remove(lease)
-            self._dispatcher.report(lease, Outcome(process.BY_PERSON.verdict, None, "cancelled"), self._place.name)
+            self._dispatcher.report(
+                lease, Outcome(HANDED_BACK), self._place.name
+            )  # the server knows it is cancelled
         for running in self._running_jobs(job_id):
             if fence is None or running.lease.fence == fence:
                 self._end(running, process.BY_PERSON)
@@ -199,12 +200,11 @@ class Runner:
             else:
                 self._start(lease, variables)
         self._ready.extendleft(reversed(waits))
-        for digest in {lease.env for lease in waits} - self._asked:
-            self._asked.add(digest)
-            self._dispatcher.fetch_environment(digest, partial(self._remember_environment, digest))
+        for lease in waits:
+            self._dispatcher.fetch_environment(lease.env)
 
-    def _remember_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
-        self._asked.discard(digest)
+    def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
+        """The variables that were fetched."""
         self._environments[digest] = variables
         if len(self._environments) > ENVIRONMENTS:
             self._environments.popitem(last=False)

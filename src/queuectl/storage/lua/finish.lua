@@ -41,9 +41,14 @@ for i = 1, #ARGV, 8 do
   if job.err or job[1] ~= 'processing' or job[2] ~= fence then
     state = 'stale'
   elseif verdict == 'handed_back' then
-    make_pending(id, 'processing', now, true)
-    wake()
-    state = 'pending'
+    if field(id, 'cancel_requested') then
+      make_final(id, 'processing', 'cancelled', 'cancelled')
+      state = 'cancelled'
+    else
+      make_pending(id, 'processing', now, true)
+      wake()
+      state = 'pending'
+    end
   elseif verdict == 'crashed' then
     crashed(id)
     state = redis.call('HGET', JOB .. id, 'status')
