@@ -18,12 +18,36 @@ def printable(text: str) -> str:
     return "".join(_printable(character) for character in text)
 
 
+def columns(text: str) -> int:
+    """Columns that ``text`` takes on a terminal: two for East Asian wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
 def one_line(text: str, width: int | None = None) -> str:
-    """``printable`` text, cut to ``width`` characters with an ellipsis."""
-    clean = printable(text[: width * 4] if width else text).strip()
-    if width is not None and (len(clean) > width or len(text) > width * 4):
-        return clean[: max(0, width - 1)].rstrip() + "…"
+    """``printable`` text, cut to ``width`` columns with an ellipsis."""
+    # Only a piece of a long text is looked at: a command may have a hundred thousand characters.
+    clean = printable(text if width is None else text[: width * 4 + 4]).strip()
+    if width is None or columns(clean) <= width:
+        return clean
+    taken = 0
+    for at, character in enumerate(clean):
+        taken += _columns(character)
+        if taken > width - 1:
+            return clean[:at].rstrip() + "…"
     return clean
+
+
+def pad(text: str, width: int) -> str:
+    """``text`` with spaces up to ``width`` columns."""
+    return text + " " * (width - columns(text))
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _printable(character: str) -> str:

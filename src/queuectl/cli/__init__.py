@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -35,6 +36,15 @@ class Group(click.Group):
 
     It turns queuectl's errors into their messages and exit codes.
     """
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Click's help is at least 50 columns wide; a narrower terminal gets what it can show."""
+        columns = shutil.get_terminal_size().columns
+        if columns < 52:
+            extra.setdefault("terminal_width", max(columns - 1, 24))
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order in which a newcomer needs them."""

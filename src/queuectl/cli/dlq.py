@@ -7,7 +7,7 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.jobs import after_option, limit_option, print_pages
 from queuectl.cli.options import confirm, json_option, yes_option
-from queuectl.cli.output import print_json
+from queuectl.cli.output import print_json, quantity
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.calls import Position
 
@@ -60,14 +60,14 @@ def retry(app: App, job_ids: tuple[str, ...], every: bool, as_json: bool) -> Non
         if as_json:
             print_json({"retried": count})
         else:
-            click.echo(f"{count:,} jobs are pending again")
+            click.echo(f"{quantity(count, 'job')} put back into the queue")
         return
     for given in job_ids:
         job_id = app.dead_letter.retry(given)
         if as_json:
             print_json({"id": job_id, "result": "pending"})
         else:
-            click.echo(f"{job_id} is pending again")
+            click.echo(f"{job_id} put back into the queue")
 
 
 @dlq_command.command(name="clear")
@@ -86,9 +86,9 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
 
     count = app.dead_letter.count()
     if count:
-        confirm(f"Remove {count:,} dead jobs and their logs?", yes=yes)
+        confirm(f"Remove {quantity(count, 'dead job')} and all their logs?", yes=yes)
         count = app.dead_letter.clear(lambda ids: retention.remove(app.settings.home, ids))
     if as_json:
         print_json({"removed": count})
     else:
-        click.echo(f"{count:,} dead jobs removed")
+        click.echo(f"{quantity(count, 'dead job')} removed")

@@ -116,6 +116,7 @@ def _print_table(jobs: list[Job], first: bool) -> None:
             ]
             for job in jobs
         ],
+        spare=["EXIT", "CHANGED", "ATTEMPTS"],
     )
 
 

@@ -13,13 +13,14 @@ import click
 
 from queuectl.model.job import EXEC, Job
 from queuectl.model.lifecycle import JobState
-from queuectl.text import one_line, printable
+from queuectl.text import columns, one_line, pad, printable
 
 if TYPE_CHECKING:
     from queuectl.errors import QueuectlError
     from queuectl.model.worker import WorkerInfo
 
 SHORT_ID = 8
+NARROWEST = 6
 COLOURS = {
     "pending": "cyan",
     "processing": "blue",
@@ -49,8 +50,11 @@ def print_json(value: Any) -> None:
 
 
 def note(text: str) -> None:
-    """A message for a person: on stderr."""
-    click.echo(printable(text), err=True)
+    """A message for a person: on stderr, wrapped to a terminal's width."""
+    text = printable(text)
+    if is_terminal("stderr") and len(text) > shutil.get_terminal_size().columns:
+        text = click.wrap_text(text, shutil.get_terminal_size().columns)
+    click.echo(text, err=True)
 
 
 def hint(text: str) -> None:
@@ -61,9 +65,10 @@ def hint(text: str) -> None:
 
 def complain(error: QueuectlError) -> None:
     """An error: what, why, and what to type next."""
-    click.echo(f"{style('Error:', 'red', err=True)} {printable(_sentence(error.message))}", err=True)
+    click.echo(style("Error: ", "red", err=True), nl=False, err=True)
+    note(_sentence(error.message))
     if error.hint:
-        click.echo(printable(_sentence(error.hint)), err=True)
+        note(_sentence(error.hint))
 
 
 def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
@@ -100,6 +105,11 @@ def span(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size}{unit}{whole % size // part:02d}{smaller}"
     return f"{whole}s"
+
+
+def quantity(count: int, noun: str) -> str:
+    """``1 job``, ``1,200 jobs``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def ago(moment: float | None, now: float) -> str:
@@ -177,31 +187,32 @@ def _width_without_terminal() -> int:
     return int(columns) if columns.isdigit() and int(columns) > 0 else 200
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, least_last: int = 12) -> None:
-    """Columns as wide as their contents; the last one takes what is left and is cut.
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = ()) -> None:
+    """Columns as wide as their contents, if the terminal has the room.
 
-    Columns before the last are dropped from the right, the first two excepted, where the terminal is too
-    narrow to leave the last one ``least_last`` characters. Cells hold clean or hostile text; it is cleaned here.
+    If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit.
+    Cells may hold hostile text; it is cleaned here.
     """
-    cells = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max([len(heading), *(len(row[at]) for row in cells)]) for at, heading in enumerate(headings)]
-    width = terminal_width()
+    lines = [list(headings), *([one_line(cell) for cell in row] for row in rows)]
+    widths = [max(columns(line[at]) for line in lines) for at in range(len(headings))]
     kept = list(range(len(headings)))
-    while len(kept) > 3 and sum(widths[at] + 2 for at in kept[:-1]) + min(least_last, widths[kept[-1]]) > width:
-        kept.pop(-2)
-    room = max(least_last, width - sum(widths[at] + 2 for at in kept[:-1]))
-    click.echo(style("  ".join(_pad(headings[at], widths[at], at == kept[-1]) for at in kept), None, bold=True))
-    for row in cells:
-        parts = [_cell(row[at], widths[at]) for at in kept[:-1]]
-        click.echo("  ".join([*parts, one_line(row[kept[-1]], room)]))
+    room = terminal_width()
 
+    def total() -> int:
+        return sum(widths[at] + 2 for at in kept) - 2
 
-def _pad(text: str, width: int, last: bool) -> str:
-    return text if last else text.ljust(width)
-
-
-def _cell(text: str, width: int) -> str:
-    return style(text.ljust(width), COLOURS[text]) if text in COLOURS else text.ljust(width)
+    for name in spare:
+        # A command of 30 characters says enough to be worth a column of lesser things.
+        if total() - max(0, widths[kept[-1]] - 30) > room:
+            kept.remove(headings.index(name))
+    while total() > room and max(widths) > NARROWEST:
+        widest = max(kept, key=lambda at: widths[at])
+        widths[widest] -= max(1, min(total() - room, widths[widest] - sorted(widths)[-2]))
+        widths[widest] = max(widths[widest], NARROWEST)
+    for number, line in enumerate(lines):
+        cells = [pad(one_line(line[at], widths[at]), widths[at] if at != kept[-1] else 0) for at in kept]
+        text = "  ".join(style(cell, COLOURS.get(cell.strip())) for cell in cells)
+        click.echo(style(text, None, bold=True) if number == 0 else text)
 
 
 def pairs(values: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import confirm, json_option, yes_option
-from queuectl.cli.output import print_json
+from queuectl.cli.output import print_json, quantity
 from queuectl.model.lifecycle import JobState
 
 
@@ -36,9 +36,9 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
     count = app.storage.overview().jobs[JobState.PENDING]
     if count:
         # Nothing is lost by it, so a script needs no --yes, as the documented command has none.
-        confirm(f"Cancel {count:,} pending jobs?", yes=yes, needed=False)
+        confirm(f"Cancel {quantity(count, 'pending job')}?", yes=yes, needed=False)
         count = app.manager.clear()
     if as_json:
         print_json({"cancelled": count})
     else:
-        click.echo(f"{count:,} pending jobs cancelled")
+        click.echo(f"{quantity(count, 'pending job')} cancelled")

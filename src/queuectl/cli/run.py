@@ -11,7 +11,8 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
 from queuectl.cli.options import policy_options, timeout_option
-from queuectl.cli.output import SHORT_ID, note
+from queuectl.cli.output import SHORT_ID, note, quantity
+from queuectl.errors import QueuectlError
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 
@@ -42,8 +43,11 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     from queuectl.cli.logs import Output, follow_job
     from queuectl.queue_manager import JobOptions
 
+    before = app.storage.overview()
+    if before.stopped:
+        raise QueuectlError("the workers are stopped, so the job would wait", "Go on with: queuectl worker resume")
     job_id = app.manager.enqueue(command_bytes(ctx, words), JobOptions(**options))
-    pool = None if app.storage.overview().workers else _temporary_pool(app)
+    pool = None if before.workers else _temporary_pool(app, before.jobs[JobState.PENDING])
     try:
         follow_job(app, job_id, Output(raw))
     except KeyboardInterrupt:
@@ -58,12 +62,11 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     ctx.exit(_exit_code(job))
 
 
-def _temporary_pool(app: App) -> int:
+def _temporary_pool(app: App, ahead: int) -> int:
     from queuectl.worker.detach import start_detached
     from queuectl.worker.options import PoolOptions
 
-    ahead = app.storage.overview().jobs[JobState.PENDING] - 1
-    waiting = f"; {ahead:,} jobs come first" if ahead > 0 else ""
+    waiting = f"; {quantity(ahead, 'job')} before it" if ahead else ""
     note(f"No worker is running: starting one until the job is over{waiting}.")
     return start_detached(app.settings, PoolOptions(workers=1))
 

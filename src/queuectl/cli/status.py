@@ -69,4 +69,5 @@ def print_workers(workers: list[WorkerInfo]) -> None:
             ]
             for worker in workers
         ],
+        spare=["HOST", "UP"],
     )

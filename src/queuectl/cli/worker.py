@@ -9,7 +9,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import hint, is_terminal, note, print_json, worker_object
+from queuectl.cli.output import hint, is_terminal, note, print_json, quantity, worker_object
 
 MAX_WORKERS = 10_000
 STOP_POLL_SECONDS = 0.1
@@ -76,12 +76,12 @@ def start(
         from queuectl.worker.detach import start_detached
 
         pid = start_detached(app.settings, options._replace(verbose=bool(verbose)))
-        click.echo(f"Started {_workers(count)} in the background (pid {pid}).")
+        click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
         return
     from queuectl.worker.pool import Pool
 
     def ready() -> None:
-        hint(f"{_workers(count)} started (pid {os.getpid()}). Ctrl-C finishes the running jobs and ends.")
+        hint(f"{quantity(count, 'worker')} started (pid {os.getpid()}). Ctrl-C finishes the running jobs and ends.")
         if ready_fd is not None:
             os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
@@ -103,7 +103,9 @@ def stop(app: App, wait: bool) -> None:
     """
     told = app.manager.stop_workers()
     click.echo(
-        f"Told {_workers(told)} to stop; running jobs are finished first." if told else "No worker is running."
+        f"Told {quantity(told, 'worker')} to stop; running jobs are finished first."
+        if told
+        else "No worker is running."
     )
     while wait and app.storage.overview().workers:
         time.sleep(STOP_POLL_SECONDS)
@@ -126,7 +128,7 @@ def resume(app: App) -> None:
     pools = take_stopped(app.settings, host_name())
     for pool in pools:
         pid = start_detached(app.settings, pool.options)
-        click.echo(f"Started {_workers(pool.options.workers)} again (pid {pid}).")
+        click.echo(f"Started {quantity(pool.options.workers, 'worker')} again (pid {pid}).")
     if not pools:
         click.echo("Jobs may run again. No stopped pool is known on this host.")
         note("Start workers with: queuectl worker start --count 2")
@@ -153,7 +155,3 @@ def list_workers(app: App, as_json: bool) -> None:
         print_workers(workers)
     else:
         note("No worker is running. Start some with: queuectl worker start --count 2")
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count:,} workers"
