@@ -8,7 +8,8 @@ from queuectl.errors import QueuectlError
 from queuectl.model.lifecycle import JobState
 from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import CHUNK, Page, Position
+from queuectl.storage.calls import Page, Position
+from queuectl.storage.scripts import CHUNK
 
 
 class DeadLetterQueue:

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from queuectl.environment import capture, current_directory
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
-from queuectl.model import limits
-from queuectl.model.config import ENQUEUE_DEFAULTS, SETTINGS
-from queuectl.model.job import EXEC, SHELL, Job
+from queuectl.model.config import SETTINGS
+from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
+from queuectl.producer import JobOptions, Producer
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import CHUNK, Page, Position
-from queuectl.storage.codec import number_text
+from queuectl.storage.calls import Page, Position
+from queuectl.storage.encoding import number_text
+from queuectl.storage.scripts import CHUNK
 
-ID_BYTES = 8
-"""Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
+__all__ = ["JobOptions", "QueueManager", "Status"]
 
 SHORTEST_PREFIX = 4
 DIGITS = frozenset("0123456789abcdef")
-
-
-class JobOptions(NamedTuple):
-    """A job's own wishes; ``None`` leaves a value to the queue's configuration. Times in seconds."""
-
-    timeout: float | None = None
-    max_retries: int | None = None
-    backoff_base: float | None = None
-    backoff_factor: float | None = None
-
-    def fields(self) -> dict[str, str | bytes]:
-        """The fields of the hash that are set; InvalidInput for a value out of bounds."""
-        return {
-            name: number_text(SETTINGS[name].check(value))
-            for name, value in self._asdict().items()
-            if value is not None
-        }
+NUMERALS = frozenset("0123456789.e+-")
 
 
 class Status(NamedTuple):
@@ -50,55 +32,15 @@ class Status(NamedTuple):
     set_aside: int
 
 
-class QueueManager:
-    """What can be done with a queue. Ids may be given as any unique prefix of 4 characters or more."""
+class QueueManager(Producer):
+    """What can be done with a queue: what a producer does, and the rest.
+
+    Ids may be given as any unique prefix of 4 characters or more.
+    """
 
     def __init__(self, storage: RedisStorage) -> None:
+        super().__init__(storage)
         self.storage = storage
-
-    # Enqueue --------------------------------------------------------------------------------------
-
-    def enqueue(self, command: bytes | Sequence[bytes], options: JobOptions = JobOptions()) -> str:
-        """Add one command: a string for the shell, or a list of arguments that is run without one.
-
-        It will run in the current directory. Gives the new job's id.
-        """
-        if isinstance(command, bytes):
-            return next(self.enqueue_many([command], options))[0]
-        if any(b"\0" in argument for argument in command):
-            raise InvalidInput("the command has a NUL byte, which no program can be given")
-        return next(self.enqueue_many([b"\0".join(command)], options, form=EXEC))[0]
-
-    def enqueue_many(
-        self, commands: Sequence[bytes], options: JobOptions = JobOptions(), *, form: str = SHELL
-    ) -> Iterator[list[str]]:
-        """Add many commands: all are checked before the first is added, then they go in chunks.
-
-        Yields the ids of each chunk once the server has acknowledged it, in the order of ``commands``.
-        """
-        for number, command in enumerate(commands, 1):
-            try:
-                limits.command(command, form)
-            except InvalidInput as error:
-                if len(commands) > 1:
-                    raise InvalidInput(f"command {number}: {error.message}", error.hint) from None
-                raise
-        fields = options.fields() | {"queue": "default", "cwd": current_directory()}
-        if form != SHELL:
-            fields["form"] = form
-        variables = capture()
-        for start in range(0, len(commands), CHUNK):
-            yield self._add(commands[start : start + CHUNK], fields, variables)
-
-    def _add(
-        self, commands: Sequence[bytes], fields: Mapping[str, str | bytes], variables: Mapping[bytes, bytes]
-    ) -> list[str]:
-        while True:
-            random = os.urandom(ID_BYTES * len(commands)).hex()
-            ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            jobs = list(zip(ids, commands, strict=True))
-            if not self.storage.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=fields, variables=variables):
-                return ids
 
     # Look -----------------------------------------------------------------------------------------
 
@@ -169,10 +111,14 @@ class QueueManager:
         stored = self.storage.config()
         values: dict[str, tuple[float, bool]] = {}
         for name, setting in SETTINGS.items():
+            text = stored.get(name, "")
             try:
-                values[name] = (setting.check(stored[name]), True)
-            except (KeyError, InvalidInput):  # never set, or written by something else: scripts ignore it too
-                values[name] = (setting.default, False)
+                value = setting.check(text)
+            except InvalidInput:
+                text = ""
+            # Never set, or written by something else: scripts ignore it too, so '0x10' and ' 3' as well.
+            in_force = bool(text) and NUMERALS.issuperset(text)
+            values[name] = (value, True) if in_force else (setting.default, False)
         return values
 
     def configure(self, changes: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option, policy_options, timeout_option
 from queuectl.cli.output import print_json, table
-from queuectl.storage.codec import number_text
+from queuectl.storage.encoding import number_text
 
 
 @click.group(name="config")

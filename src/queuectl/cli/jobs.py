@@ -22,7 +22,8 @@ from queuectl.cli.output import (
 )
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.storage.calls import CHUNK, Page, Position
+from queuectl.storage.calls import Page, Position
+from queuectl.storage.scripts import CHUNK
 
 DEFAULT_LIMIT = 50
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from queuectl.model.job import EXEC, Job
+from queuectl.model.command import EXEC
+from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.text import columns, one_line, pad, printable
 

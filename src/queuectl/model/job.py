@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from queuectl.model.command import EXEC, SHELL
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 
 DEFAULT_QUEUE = "default"
-
-SHELL = "shell"
-"""Form of a command that is one string for ``/bin/sh -c``."""
-
-EXEC = "exec"
-"""Form of a command that is a list of arguments, joined by NUL bytes: executed without a shell."""
 
 
 class Job(NamedTuple):

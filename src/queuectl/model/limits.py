@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from queuectl.errors import InvalidInput
-from queuectl.model.job import EXEC
 
 YEAR_SECONDS = 366 * 86_400.0
 MAX_RETRIES = 1_000
 MAX_FACTOR = 1_000.0
-
-MAX_ARGUMENT_BYTES = 131_071
-"""The longest single argument that Linux executes (MAX_ARG_STRLEN, 32 pages, less the final NUL)."""
-
-MAX_ARGUMENTS_BYTES = 1_000_000
-"""All arguments of one command together: under the usual 2 MiB limit, with room for an environment."""
 
 MAX_CRASHES = 5
 """Workers that may die under one job before it goes to the dead letter queue."""
@@ -59,27 +52,6 @@ def backoff_base(value: object) -> float:
 def backoff_factor(value: object) -> float:
     """By how much each pause is longer than the one before."""
     return number("backoff-factor", value, 0, MAX_FACTOR)
-
-
-def command(value: bytes, form: str) -> bytes:
-    """A command that the system will accept, else InvalidInput."""
-    if form == EXEC:
-        arguments = value.split(b"\0")
-        if not arguments[0]:
-            raise InvalidInput("the command is empty", "Give a program and its arguments.")
-    else:
-        if b"\0" in value:
-            raise InvalidInput("the command has a NUL byte, which no program can be given")
-        if not value.strip():
-            raise InvalidInput("the command is empty", "Try: queuectl enqueue 'echo hello'")
-        arguments = [value]
-    if max(map(len, arguments)) > MAX_ARGUMENT_BYTES or len(value) > MAX_ARGUMENTS_BYTES:
-        raise InvalidInput(
-            f"the command has {len(value):,} bytes, more than the system can execute"
-            f" ({MAX_ARGUMENT_BYTES:,} in one argument, {MAX_ARGUMENTS_BYTES:,} in all)",
-            "Write it to a script file and enqueue that.",
-        )
-    return value
 
 
 def _shown(value: object) -> str:

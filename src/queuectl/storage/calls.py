@@ -1,4 +1,6 @@
-"""Every script's arguments and reply, in Python's terms: the one place where their order is known.
+"""Each script's arguments and reply, in Python's terms: the one place that knows their order.
+
+`enqueue`, which short commands need alone, is in `submit`.
 
 A `Call` does nothing by itself. `RedisStorage` runs one and waits; a worker's `Link` runs it in its event loop.
 """
@@ -11,22 +13,9 @@ from typing import Any, NamedTuple
 from queuectl.errors import RecordInvalid
 from queuectl.model.job import Job, Outcome
 from queuectl.model.lifecycle import JobState
-from queuectl.storage.codec import (
-    LEASE_FIELDS,
-    Lease,
-    job_from,
-    lease_from,
-    mapping,
-    number_text,
-    pack_variables,
-)
-from queuectl.storage.scripts import Call
-
-SCHEMA = 1
-"""Version of the layout of keys and fields; a server with a newer one is refused by older programs."""
-
-CHUNK = 500
-"""Jobs that one script call handles at most, so that no call holds up the server."""
+from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from
+from queuectl.storage.encoding import mapping
+from queuectl.storage.scripts import CHUNK, Call
 
 
 class Spoiled(NamedTuple):
@@ -89,23 +78,6 @@ class Overview(NamedTuple):
     workers: list[str]
     stopped: bool
     set_aside: int
-
-
-def enqueue(
-    jobs: Sequence[tuple[str, bytes]],
-    *,
-    defaults: Mapping[str, float],
-    options: Mapping[str, str | bytes],
-    variables: Mapping[bytes, bytes],
-) -> Call[list[bytes]]:
-    """Add ``(id, command)`` pairs with shared options; the reply is the script's."""
-    default_pairs = [text for name, value in defaults.items() for text in (name, number_text(value))]
-    option_pairs = [part for pair in options.items() for part in pair]
-    job_pairs = [part for pair in jobs for part in pair]
-    arguments: list[str | bytes | int] = [SCHEMA, pack_variables(variables)]
-    for section in (default_pairs, option_pairs, job_pairs):
-        arguments += [len(section), *section]
-    return Call("enqueue", tuple(arguments), list)
 
 
 def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:

@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeVar
 
 from queuectl.errors import InvalidInput, RecordInvalid
 from queuectl.model import limits
-from queuectl.model.job import DEFAULT_QUEUE, EXEC, SHELL, Job
+from queuectl.model.command import EXEC, SHELL, check
+from queuectl.model.job import DEFAULT_QUEUE, Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 from queuectl.model.worker import WorkerInfo
@@ -57,7 +58,7 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
             raise RecordInvalid("it has no command")
         if form_text not in (SHELL, EXEC):
             raise RecordInvalid(f"its form is {form_text!r}")
-        limits.command(command, form_text)
+        check(command, form_text)
         policy = RetryPolicy(
             limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
             limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
@@ -128,27 +129,6 @@ def worker_from(name: str, fields: Fields) -> WorkerInfo:
         started_at=_read(fields, "started_at", float, 0.0),
         heartbeat=_read(fields, "heartbeat", float, 0.0),
     )
-
-
-def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    """``[field, value, field, value ...]`` as a mapping."""
-    return dict(zip(flat[::2], flat[1::2], strict=True))
-
-
-def number_text(value: float) -> str:
-    """A number as the hash stores it: ``2`` rather than ``2.0``, and nothing lost."""
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def pack_variables(variables: Mapping[bytes, bytes]) -> bytes:
-    """Environment variables as one value, ``NAME=value`` joined by NUL bytes as in /proc/PID/environ."""
-    return b"\0".join(name + b"=" + value for name, value in sorted(variables.items()))
-
-
-def unpack_variables(packed: bytes) -> dict[bytes, bytes]:
-    """The inverse of `pack_variables`; parts without ``=`` are passed over."""
-    pairs = (part.partition(b"=") for part in packed.split(b"\0"))
-    return {name: value for name, equals, value in pairs if equals}
 
 
 def _read(fields: Fields, name: str, convert: Callable[[bytes], T], default: T) -> T:

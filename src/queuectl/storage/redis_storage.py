@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
-from queuectl import settings as local_settings
-from queuectl.errors import QueuectlError
 from queuectl.model.job import Job, Outcome
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage import calls, codec
-from queuectl.storage.keys import Keys
-from queuectl.storage.open import open_connection, server_url
-from queuectl.storage.replies import error_from, newer_schema
-from queuectl.storage.scripts import Argument, Call, Command, command
+from queuectl.storage.encoding import mapping
+from queuectl.storage.open import server_url
+from queuectl.storage.scripts import CHUNK
+from queuectl.storage.session import Session
 
 if TYPE_CHECKING:
     import redis
 
-    from queuectl.settings import Settings
 
-T = TypeVar("T")
+class RedisStorage(Session):
+    """The queue's state in one namespace of one server; see `Session` for where that is."""
 
-
-class Client(Protocol):
-    """What the storage needs of a connection: commands out, replies back, errors as values."""
-
-    def exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """Send all, then read one reply for each."""
-
-    def close(self) -> None:
-        """Give the connection up."""
-
-
-class RedisStorage:
-    """The queue's state in one namespace of one server.
-
-    With no arguments it is the server of the settings (`QUEUECTL_REDIS_URL`, the configuration file, else
-    the embedded one, started if need be). The connection is made at the first call, and again after one was
-    lost. Methods raise `ServerUnreachable`, `ServerRefused` or `BadConfiguration`.
-    """
-
-    def __init__(
-        self,
-        redis_url: str | None = None,
-        namespace: str | None = None,
-        *,
-        settings: Settings | None = None,
-        client: Client | None = None,
-    ) -> None:
-        self.settings = settings or local_settings.load(redis_url=redis_url, namespace=namespace)
-        self.keys = Keys(self.settings.namespace)
-        self._client = client
-        self._given = client is not None
-        self._known: set[str] = set()
-        self._redis: redis.Redis | None = None
+    _redis: redis.Redis | None = None
 
     @property
     def r(self) -> redis.Redis:
@@ -68,33 +34,13 @@ class RedisStorage:
         return self._redis
 
     def close(self) -> None:
-        """Close the connections; the next call opens a new one."""
-        if self._client is not None and not self._given:
-            self._client.close()
-            self._client = None
+        """Close the connections; the next call opens new ones."""
+        super().close()
         if self._redis is not None:
             self._redis.close()
             self._redis = None
 
     # Jobs -----------------------------------------------------------------------------------------
-
-    def enqueue(
-        self,
-        jobs: Sequence[tuple[str, bytes]],
-        *,
-        defaults: Mapping[str, float],
-        options: Mapping[str, str | bytes],
-        variables: Mapping[bytes, bytes] | None = None,
-    ) -> str:
-        """Add ``(id, command)`` pairs, at most `calls.CHUNK`, all or none.
-
-        ``defaults`` are used where neither ``options`` nor the config hash has a value. ``variables`` are
-        added to each job's environment. Gives "" or, when an id is taken and nothing was added, that id.
-        """
-        reply = self.run(calls.enqueue(jobs, defaults=defaults, options=options, variables=variables or {}))
-        if reply[0] == b"newer":
-            raise newer_schema(reply[1].decode("utf-8", "replace"))
-        return reply[1].decode() if reply[0] == b"exists" else ""
 
     def claim(self, runner: str, host: str, *, lease_seconds: float, want: int) -> calls.Claim:
         """Lease up to ``want`` of the oldest pending jobs."""
@@ -127,7 +73,7 @@ class RedisStorage:
     def job(self, job_id: str) -> Job | None:
         """One job by its full id; `RecordInvalid` when its hash is no job."""
         flat = self._one(("HGETALL", self.keys.job(job_id)))
-        return codec.job_from(job_id, codec.mapping(flat)) if flat else None
+        return codec.job_from(job_id, mapping(flat)) if flat else None
 
     def page(self, states: Sequence[JobState], limit: int, after: calls.Position | None = None) -> calls.Page:
         """Up to ``limit`` jobs in these states, those that changed last first."""
@@ -191,13 +137,11 @@ class RedisStorage:
     def workers(self, names: Sequence[str]) -> list[WorkerInfo]:
         """What these workers do; those that are gone are left out."""
         found = []
-        for start in range(0, len(names), calls.CHUNK):
-            chunk = names[start : start + calls.CHUNK]
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
             replies = self.exchange([("HGETALL", self.keys.worker(name)) for name in chunk])
             found += [
-                codec.worker_from(name, codec.mapping(flat))
-                for name, flat in zip(chunk, replies, strict=True)
-                if flat
+                codec.worker_from(name, mapping(flat)) for name, flat in zip(chunk, replies, strict=True) if flat
             ]
         return found
 
@@ -213,7 +157,7 @@ class RedisStorage:
 
     def config(self) -> dict[str, str]:
         """The fields of the config hash."""
-        fields = codec.mapping(self._one(("HGETALL", self.keys.config)))
+        fields = mapping(self._one(("HGETALL", self.keys.config)))
         return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()}
 
     def set_config(self, values: Mapping[str, str]) -> None:
@@ -223,34 +167,3 @@ class RedisStorage:
     def reset_config(self) -> None:
         """Remove the config hash, so that the defaults hold again."""
         self._one(("DEL", self.keys.config))
-
-    # Plumbing -------------------------------------------------------------------------------------
-
-    def run(self, call: Call[T]) -> T:
-        """Run one script and wait for its reply."""
-        cached = call.script in self._known
-        reply = self.exchange([command(call, self.keys.namespace, cached=cached)], raise_errors=False)[0]
-        if isinstance(reply, Exception) and str(reply).startswith("NOSCRIPT"):
-            reply = self.exchange([command(call, self.keys.namespace, cached=False)], raise_errors=False)[0]
-        if isinstance(reply, Exception):
-            raise error_from(reply)
-        self._known.add(call.script)
-        return call.parse(reply)
-
-    def exchange(self, commands: Sequence[Command], *, raise_errors: bool = True) -> list[Any]:
-        """Send plain commands as one pipeline; gives their raw replies."""
-        if self._client is None:
-            self._client = open_connection(self.settings)
-        try:
-            replies = self._client.exchange(commands)
-        except (QueuectlError, KeyboardInterrupt):
-            self.close()
-            raise
-        if raise_errors:
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise error_from(reply)
-        return replies
-
-    def _one(self, command: Command) -> Any:
-        return self.exchange([command])[0]

@@ -13,6 +13,9 @@ from typing import Any, Generic, TypeVar
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
+CHUNK = 500
+"""Jobs that one script call handles at most, so that no call holds up the server."""
+
 T = TypeVar("T")
 Argument = str | bytes | int | float
 Command = tuple[Argument, ...]

@@ -16,9 +16,11 @@ from queuectl.model.job import DEAD, Outcome
 from queuectl.settings import Settings
 from queuectl.storage import calls
 from queuectl.storage.calls import Claim, Pulse, Spoiled, WorkerState
-from queuectl.storage.codec import Lease, unpack_variables
+from queuectl.storage.codec import Lease
+from queuectl.storage.encoding import unpack_variables
 from queuectl.storage.keys import Keys
 from queuectl.storage.link import Link
+from queuectl.storage.scripts import CHUNK
 from queuectl.worker.lines import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Connector, Lines
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
@@ -143,15 +145,15 @@ class Dispatcher:
         waiting = [] if changed_only else self._crew.waiting()
         if not changed_only and self._pulse_since is None:
             self._pulse_since = self._loop.now
-        for start in range(0, max(1, len(states)), calls.CHUNK):
-            last = start + calls.CHUNK >= len(states)
+        for start in range(0, max(1, len(states)), CHUNK):
+            last = start + CHUNK >= len(states)
             call = calls.heartbeat(
                 self._runner,
                 self._host,
                 self._pid,
                 lease_seconds=self._lease_seconds,
                 life_seconds=max(2, round(self._lease_seconds * 2)),
-                workers=states[start : start + calls.CHUNK],
+                workers=states[start : start + CHUNK],
                 waiting=waiting if last else (),
             )
             self._lines.work.call(call, partial(self._beaten, last and not changed_only))

@@ -21,7 +21,7 @@ from queuectl.logs import retention
 from queuectl.model.config import RETENTION_DEFAULTS
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import CHUNK
+from queuectl.storage.scripts import CHUNK
 from queuectl.worker import descendants
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.record import RecordFile, take_dead

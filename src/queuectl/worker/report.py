@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from queuectl.model.job import COMPLETED, DEAD, EXEC, RETRY, Outcome
+from queuectl.model.command import EXEC
+from queuectl.model.job import COMPLETED, DEAD, RETRY, Outcome
 from queuectl.storage.codec import Lease
 from queuectl.text import one_line
 

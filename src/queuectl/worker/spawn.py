@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Mapping
 
-from queuectl.model.job import EXEC
+from queuectl.model.command import EXEC
 from queuectl.storage.codec import Lease
 
 _SHELL = b"/bin/sh"

@@ -1,6 +1,6 @@
 #!lua
 -- Adds jobs that share their options: all of them, or none.
--- uses: keys time lifecycle
+-- uses: keys time lifecycle config
 --
 -- KEYS[1]   namespace
 -- ARGV      schema
@@ -10,7 +10,7 @@
 --           n, then n values: id, command, id, command ...
 -- Reply     {'ok'} | {'exists', id} | {'newer', schema}
 local schema = redis.call('GET', SCHEMA)
-if schema and tonumber(schema) > tonumber(ARGV[1]) then
+if schema and not ((tonumber(schema) or math.huge) <= tonumber(ARGV[1])) then
   return { 'newer', schema }
 end
 
@@ -24,8 +24,7 @@ end
 local fields = {}
 local first, last = section()
 for i = first, last, 2 do
-  local set = redis.call('HGET', CONFIG, ARGV[i])
-  fields[ARGV[i]] = set and tonumber(set) and tonumber(set) >= 0 and set or ARGV[i + 1]
+  fields[ARGV[i]] = setting(ARGV[i], redis.call('HGET', CONFIG, ARGV[i])) or ARGV[i + 1]
 end
 first, last = section()
 for i = first, last, 2 do
@@ -38,14 +37,19 @@ for i = first, last, 2 do
   end
 end
 
-local jobs = (last - first + 1) / 2
+local ids = {}
+for i = first, last, 2 do
+  ids[#ids + 1] = ARGV[i]
+end
+-- Before anything else is written: this fails when somebody put another type in the list's place.
+redis.call('LPUSH', QUEUE, unpack(ids))
 if not schema then
   redis.call('SET', SCHEMA, ARGV[1])
 end
 if ARGV[2] ~= '' then
   local digest = string.sub(redis.sha1hex(ARGV[2]), 1, 20)
   redis.call('HSETNX', ENV .. digest, 'variables', ARGV[2])
-  redis.call('HINCRBY', ENV .. digest, 'jobs', jobs)
+  redis.call('HINCRBY', ENV .. digest, 'jobs', #ids)
   fields['env'] = digest
 end
 fields['status'] = 'pending'
@@ -57,17 +61,14 @@ for field, value in pairs(fields) do
   shared[#shared + 1] = value
 end
 
-local ids, scores = {}, {}
-for i = first, last, 2 do
-  local id = ARGV[i]
-  redis.call('HSET', JOB .. id, 'command', ARGV[i + 1], unpack(shared))
+local scores = {}
+for i, id in ipairs(ids) do
+  redis.call('HSET', JOB .. id, 'command', ARGV[first + 2 * i - 1], unpack(shared))
   redis.call('SADD', IDS .. string.sub(id, 1, 4), id)
-  ids[#ids + 1] = id
   -- A microsecond apart, so that a list is in the order in which they were given.
-  scores[#scores + 1] = stamp(now + #ids / 1000000)
+  scores[#scores + 1] = stamp(now + i / 1000000)
   scores[#scores + 1] = id
 end
 redis.call('ZADD', INDEX.pending, unpack(scores))
-redis.call('LPUSH', QUEUE, unpack(ids))
 wake()
 return { 'ok' }

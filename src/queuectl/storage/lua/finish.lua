@@ -16,7 +16,7 @@ local function record(id, verdict, exit_code, reason, duration, worker, delay)
     to = redis.call('HEXISTS', job, 'cancel_requested') == 1 and 'cancelled' or 'failed'
   end
   local later = to == 'failed'
-  redis.call('HINCRBY', job, 'attempts', 1)
+  count(id, 'attempts')
   redis.call('HSET', job, 'status', to, 'exit_code', exit_code, 'reason', reason, 'worker', worker,
     'started_at', stamp(now - duration), later and 'next_retry_at' or 'finished_at', stamp(later and now + delay or now))
   ended[#ended + 1] = id

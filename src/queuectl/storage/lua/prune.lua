@@ -1,15 +1,16 @@
 #!lua flags=allow-oom
 -- Removes finished jobs that are past their time or too many, and stale hints from the dead letter list.
--- uses: keys time delete
+-- uses: keys time delete config
 --
 -- KEYS[1]   namespace
 -- ARGV      how many at most, then defaults in seconds or jobs: completed_retention, dead_retention, max_finished
 -- Reply     {ids that were removed}
 local budget = tonumber(ARGV[1])
-local set = redis.call('HMGET', CONFIG, 'completed_retention', 'dead_retention', 'max_finished')
-local function setting(i)
-  return tonumber(set[i] or '') or tonumber(ARGV[i + 1])
+local function limit(name, default)
+  return tonumber(setting(name, redis.call('HGET', CONFIG, name)) or default)
 end
+local completed, dead = limit('completed_retention', ARGV[2]), limit('dead_retention', ARGV[3])
+local most = limit('max_finished', ARGV[4])
 
 local removed = {}
 local function remove(state, ids)
@@ -23,10 +24,10 @@ local function remove(state, ids)
   end
 end
 
-for state, keep in pairs({ completed = setting(1), cancelled = setting(1), dead = setting(2) }) do
+for state, keep in pairs({ completed = completed, cancelled = completed, dead = dead }) do
   local index = INDEX[state]
   remove(state, redis.call('ZRANGEBYSCORE', index, '-inf', stamp(now - keep), 'LIMIT', 0, budget - #removed))
-  local surplus = math.min(redis.call('ZCARD', index) - setting(3), budget - #removed)
+  local surplus = math.min(redis.call('ZCARD', index) - most, budget - #removed)
   if surplus > 0 then
     remove(state, redis.call('ZRANGE', index, 0, surplus - 1))
   end

@@ -19,6 +19,16 @@ local function tell(runner, message)
   redis.call('EXPIRE', CONTROL .. runner, CONTROL_SECONDS)
 end
 
+-- Adds one to a count of the job. One that a stranger damaged starts again: it must not stop every later script.
+local function count(id, name)
+  local counted = redis.pcall('HINCRBY', JOB .. id, name, 1)
+  if type(counted) == 'number' and counted > 0 then
+    return counted
+  end
+  redis.call('HSET', JOB .. id, name, 1)
+  return 1
+end
+
 -- Someone waits for this job's end: `watch` marked it.
 local function announce(id, state)
   redis.call('SPUBLISH', DONE .. id, state)
@@ -45,7 +55,7 @@ end
 -- The worker of a processing job is gone. Its death is not the command's failure: no attempt is counted.
 local function crashed(id)
   local job = JOB .. id
-  local crashes = redis.call('HINCRBY', job, 'crashes', 1)
+  local crashes = count(id, 'crashes')
   if redis.call('HEXISTS', job, 'cancel_requested') == 1 then
     make_final(id, 'processing', 'cancelled', 'cancelled')
   elseif crashes >= MAX_CRASHES then

@@ -1,0 +1,44 @@
+"""What a command is, and which ones a system can run."""
+
+from __future__ import annotations
+
+from queuectl.errors import InvalidInput
+
+SHELL = "shell"
+"""Form of a command that is one string for ``/bin/sh -c``."""
+
+EXEC = "exec"
+"""Form of a command that is a list of arguments, joined by NUL bytes: executed without a shell."""
+
+MAX_ARGUMENT_BYTES = 131_071
+"""The longest single argument that Linux executes (MAX_ARG_STRLEN, 32 pages, less the final NUL)."""
+
+MAX_ARGUMENTS_BYTES = 1_000_000
+"""All arguments of one command together: under the usual 2 MiB limit, with room for an environment."""
+
+
+def check(command: bytes, form: str) -> None:
+    """InvalidInput for a command that no system will run."""
+    if form == EXEC:
+        arguments = command.split(b"\0")
+        if not arguments[0]:
+            raise InvalidInput("the command is empty", "Give a program and its arguments.")
+    else:
+        if b"\0" in command:
+            raise InvalidInput("the command has a NUL byte, which no program can be given")
+        if not command.strip():
+            raise InvalidInput("the command is empty", "Try: queuectl enqueue 'echo hello'")
+        arguments = [command]
+    if max(map(len, arguments)) > MAX_ARGUMENT_BYTES or len(command) > MAX_ARGUMENTS_BYTES:
+        raise InvalidInput(
+            f"the command has {len(command):,} bytes, more than the system can execute"
+            f" ({MAX_ARGUMENT_BYTES:,} in one argument, {MAX_ARGUMENTS_BYTES:,} in all)",
+            "Write it to a script file and enqueue that.",
+        )
+
+
+def joined(arguments: list[bytes]) -> bytes:
+    """A list of arguments as a command of form EXEC; InvalidInput when one has a NUL byte."""
+    if any(b"\0" in argument for argument in arguments):
+        raise InvalidInput("the command has a NUL byte, which no program can be given")
+    return b"\0".join(arguments)

@@ -1,0 +1,84 @@
+"""Hands commands over to the queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from queuectl.environment import capture, current_directory
+from queuectl.errors import InvalidInput
+from queuectl.model.command import EXEC, SHELL, check, joined
+from queuectl.model.config import ENQUEUE_DEFAULTS, SETTINGS
+from queuectl.storage.encoding import number_text
+from queuectl.storage.scripts import CHUNK
+
+if TYPE_CHECKING:
+    from queuectl.storage.session import Session
+
+ID_BYTES = 8
+"""Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
+
+
+class JobOptions(NamedTuple):
+    """A job's own wishes; ``None`` leaves a value to the queue's configuration. Times in seconds."""
+
+    timeout: float | None = None
+    max_retries: int | None = None
+    backoff_base: float | None = None
+    backoff_factor: float | None = None
+
+    def fields(self) -> dict[str, str | bytes]:
+        """The fields of the hash that are set; InvalidInput for a value out of bounds."""
+        return {
+            name: number_text(SETTINGS[name].check(value))
+            for name, value in self._asdict().items()
+            if value is not None
+        }
+
+
+class Producer:
+    """Adds jobs to the queue of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def enqueue(self, command: bytes | list[bytes], options: JobOptions = JobOptions()) -> str:
+        """Add one command: a string for the shell, or a list of arguments that is run without one.
+
+        It will run in the current directory. Gives the new job's id.
+        """
+        if isinstance(command, bytes):
+            return next(self.enqueue_many([command], options))[0]
+        return next(self.enqueue_many([joined(command)], options, form=EXEC))[0]
+
+    def enqueue_many(
+        self, commands: Sequence[bytes], options: JobOptions = JobOptions(), *, form: str = SHELL
+    ) -> Iterator[list[str]]:
+        """Add many commands: all are checked before the first is added, then they go in chunks.
+
+        Yields the ids of each chunk once the server has acknowledged it, in the order of ``commands``.
+        """
+        for number, command in enumerate(commands, 1):
+            try:
+                check(command, form)
+            except InvalidInput as error:
+                if len(commands) > 1:
+                    raise InvalidInput(f"command {number}: {error.message}", error.hint) from None
+                raise
+        fields = options.fields() | {"queue": "default", "cwd": current_directory()}
+        if form != SHELL:
+            fields["form"] = form
+        variables = capture()
+        for start in range(0, len(commands), CHUNK):
+            yield self._add(commands[start : start + CHUNK], fields, variables)
+
+    def _add(
+        self, commands: Sequence[bytes], fields: Mapping[str, str | bytes], variables: Mapping[bytes, bytes]
+    ) -> list[str]:
+        while True:
+            random = os.urandom(ID_BYTES * len(commands)).hex()
+            ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
+            jobs = list(zip(ids, commands, strict=True))
+            if not self._session.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=fields, variables=variables):
+                return ids

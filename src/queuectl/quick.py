@@ -1,0 +1,59 @@
+"""The short way of `queuectl enqueue`, for programs that call it often.
+
+Importing Click takes longer than all that an `enqueue` does. So a plain call whose output nobody reads on a
+terminal is understood here; whatever is not plain (help, global options, --from, --json, a mistake) takes the long
+way through `queuectl.cli`. Both do the same, and a test holds them together.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_VALUES = {
+    "--timeout": "timeout",
+    "--max-retries": "max_retries",
+    "--backoff-base": "backoff_base",
+    "--backoff-factor": "backoff_factor",
+}
+
+
+def run(arguments: list[str]) -> int | None:
+    """Do what ``arguments`` (without the program's name) ask for; gives the exit code, None if it isn't plain."""
+    if arguments[:1] != ["enqueue"] or os.isatty(1):
+        return None
+    plain = _understood(arguments[1:])
+    if plain is None:
+        return None
+    command, options = plain
+    from queuectl.errors import QueuectlError
+
+    try:
+        from queuectl.producer import JobOptions, Producer
+        from queuectl.storage.session import Session
+
+        job_id = Producer(Session()).enqueue(command, JobOptions(**options))  # type: ignore[arg-type]
+    except QueuectlError as error:
+        from queuectl.cli.output import complain
+
+        complain(error)
+        return error.exit_code
+    sys.stdout.write(job_id + "\n")
+    sys.stdout.flush()
+    return 0
+
+
+def _understood(arguments: list[str]) -> tuple[bytes | list[bytes], dict[str, str]] | None:
+    """The command and its options; None for anything but `[OPTION VALUE]... COMMAND` or `... -- PROGRAM ARG...`."""
+    options: dict[str, str] = {}
+    rest = list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] != "--":
+        name, equals, value = rest.pop(0).partition("=")
+        if name not in _VALUES or not (equals or rest):
+            return None
+        options[_VALUES[name]] = value if equals else rest.pop(0)
+    if rest[:1] == ["--"] and len(rest) > 1:
+        return [os.fsencode(word) for word in rest[1:]], options
+    if len(rest) == 1 and not rest[0].startswith("-"):
+        return os.fsencode(rest[0]), options
+    return None

@@ -1,0 +1,19 @@
+-- The list of dead jobs: hints for whoever looks at it. Uses keys.
+local REACH = 1000
+
+-- Takes an id out. It is looked for near both ends only, since a search walks the list; from the middle of a long
+-- list it isn't taken, and `prune` drops it in time.
+local function unlist(id)
+  if redis.call('LPOS', DEAD_LETTER, id, 'MAXLEN', REACH) then
+    redis.call('LREM', DEAD_LETTER, 1, id)
+  elseif redis.call('LPOS', DEAD_LETTER, id, 'RANK', -1, 'MAXLEN', REACH) then
+    redis.call('LREM', DEAD_LETTER, -1, id)
+  end
+end
+
+-- When no job is dead, every id that is left is stale.
+local function tidy_dead_letter()
+  if redis.call('ZCARD', INDEX.dead) == 0 then
+    redis.call('UNLINK', DEAD_LETTER)
+  end
+end

@@ -1,0 +1,112 @@
+"""`Session`: a namespace of one server, its connection, and how a call is run there and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from queuectl import settings as local_settings
+from queuectl.errors import QueuectlError
+from queuectl.storage.keys import Keys
+from queuectl.storage.open import open_connection
+from queuectl.storage.scripts import Argument, Call, Command, command
+from queuectl.storage.submit import enqueue
+
+if TYPE_CHECKING:
+    from queuectl.settings import Settings
+
+T = TypeVar("T")
+
+
+class Client(Protocol):
+    """What a session needs of a connection: commands out, replies back, errors as values."""
+
+    def exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Send all, then read one reply for each."""
+
+    def close(self) -> None:
+        """Give the connection up."""
+
+
+class Session:
+    """One namespace of one server, as far as adding jobs goes; `RedisStorage` has all the rest.
+
+    With no arguments it is the server of the settings (`QUEUECTL_REDIS_URL`, the configuration file, else
+    the embedded one, started if need be). The connection is made at the first call, and again after one was
+    lost. Methods raise `ServerUnreachable`, `ServerRefused` or `BadConfiguration`.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        namespace: str | None = None,
+        *,
+        settings: Settings | None = None,
+        client: Client | None = None,
+    ) -> None:
+        self.settings = settings or local_settings.load(redis_url=redis_url, namespace=namespace)
+        self.keys = Keys(self.settings.namespace)
+        self._client = client
+        self._given = client is not None
+        self._known: set[str] = set()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        if self._client is not None and not self._given:
+            self._client.close()
+            self._client = None
+
+    def enqueue(
+        self,
+        jobs: Sequence[tuple[str, bytes]],
+        *,
+        defaults: Mapping[str, float],
+        options: Mapping[str, str | bytes],
+        variables: Mapping[bytes, bytes] | None = None,
+    ) -> str:
+        """Add ``(id, command)`` pairs, at most `scripts.CHUNK`, all or none.
+
+        ``defaults`` are used where neither ``options`` nor the config hash has a value. ``variables`` are
+        added to each job's environment. Gives "" or, when an id is taken and nothing was added, that id.
+        """
+        reply = self.run(enqueue(jobs, defaults=defaults, options=options, variables=variables or {}))
+        if reply[0] == b"newer":
+            from queuectl.storage.replies import newer_schema
+
+            raise newer_schema(reply[1].decode("utf-8", "replace"))
+        return reply[1].decode() if reply[0] == b"exists" else ""
+
+    def run(self, call: Call[T]) -> T:
+        """Run one script and wait for its reply."""
+        cached = call.script in self._known
+        reply = self.exchange([command(call, self.keys.namespace, cached=cached)], raise_errors=False)[0]
+        if isinstance(reply, Exception) and str(reply).startswith("NOSCRIPT"):
+            reply = self.exchange([command(call, self.keys.namespace, cached=False)], raise_errors=False)[0]
+        if isinstance(reply, Exception):
+            raise _refused(reply)
+        self._known.add(call.script)
+        return call.parse(reply)
+
+    def exchange(self, commands: Sequence[Command], *, raise_errors: bool = True) -> list[Any]:
+        """Send plain commands as one pipeline; gives their raw replies."""
+        if self._client is None:
+            self._client = open_connection(self.settings)
+        try:
+            replies = self._client.exchange(commands)
+        except (QueuectlError, KeyboardInterrupt):
+            self.close()
+            raise
+        if raise_errors:
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise _refused(reply)
+        return replies
+
+    def _one(self, command: Command) -> Any:
+        return self.exchange([command])[0]
+
+
+def _refused(reply: Exception) -> QueuectlError:
+    from queuectl.storage.replies import error_from  # not needed while all goes well
+
+    return error_from(reply)
