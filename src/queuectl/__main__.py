@@ -8,6 +8,7 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _replace_closed_streams()
     try:
         from queuectl.quick import run
 
@@ -20,9 +21,30 @@ def main() -> None:
     except KeyboardInterrupt:  # before or after Click's own handling
         sys.exit(130)
     except BrokenPipeError:
-        # The reader has seen enough (`queuectl list | head`). Python would complain about it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # The reader has seen enough (`queuectl list | head`).
+        _forget_output()
         sys.exit(0)
+    except OSError as error:
+        from queuectl.cli.output import complain
+        from queuectl.errors import QueuectlError
+
+        _forget_output()
+        what = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else "output failed: "
+        complain(QueuectlError(f"{what}{error.strerror or error}"))
+        sys.exit(1)
+
+
+def _forget_output() -> None:
+    """Drop what could not be written: Python would try it once more at exit, and complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _replace_closed_streams() -> None:
+    """A stream that was closed (`>&-`) becomes /dev/null, or a socket of ours would get its number."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import click
 
 from queuectl import __version__
 from queuectl.cli.app import App
-from queuectl.errors import QueuectlError
+from queuectl.errors import InvalidInput, QueuectlError
 
 _COMMANDS = {
     "enqueue": ("enqueue", "Add a command to the queue."),
@@ -44,7 +44,10 @@ class Group(click.Group):
         columns = shutil.get_terminal_size().columns
         if columns < 52:
             extra.setdefault("terminal_width", max(columns - 1, 24))
-        return super().make_context(info_name, args, parent, **extra)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise click.exceptions.Exit(_explain(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order in which a newcomer needs them."""
@@ -87,6 +90,8 @@ class Group(click.Group):
 
             complain(error)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            ctx.exit(_explain(error))
         except KeyboardInterrupt:
             click.echo("", err=True)
             ctx.exit(130)
@@ -94,6 +99,18 @@ class Group(click.Group):
             # The reader has seen enough (`queuectl list | head`). Python would complain about it once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+
+
+def _explain(error: click.UsageError) -> int:
+    """Say in two lines what was typed wrongly; gives the exit code."""
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        error.show()
+        return error.exit_code
+    from queuectl.cli.output import complain
+
+    path = error.ctx.command_path if error.ctx else "queuectl"
+    complain(InvalidInput(error.format_message(), f"Try: {path} --help"))
+    return error.exit_code
 
 
 @click.group(

@@ -27,9 +27,9 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
     if ctx.meta["no_shell"]:
         return [os.fsencode(word) for word in words]
     if len(words) > 1:
-        raise click.UsageError(
-            "Give the command as one quoted argument, or put -- before a program and its arguments:\n"
-            "  queuectl enqueue 'wc -l *.csv'\n  queuectl enqueue -- wc -l data.csv"
+        raise InvalidInput(
+            "give the command as one quoted argument, or put -- before a program and its arguments",
+            f"Like this: queuectl {ctx.info_name} 'wc -l *.csv', or: queuectl {ctx.info_name} -- wc -l data.csv",
         )
     return os.fsencode(words[0])
 
@@ -100,14 +100,21 @@ def _read_commands(source: str, by_null: bool) -> list[bytes]:
 
 def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) -> None:
     done = 0
+    unread: OSError | None = None
     try:
         for ids in app.manager.enqueue_many(commands, wishes):
             done += len(ids)
-            _print_ids(ids, as_json)
+            if unread is None:
+                try:
+                    _print_ids(ids, as_json)
+                except OSError as error:  # nobody reads on, or a disk is full: the jobs are added all the same
+                    unread = error
     except QueuectlError as error:
         if done:
             error.message += f"; the first {done:,} of {len(commands):,} jobs were added, and their ids printed"
         raise
+    if unread is not None:
+        raise unread
 
 
 def _print_ids(ids: list[str], as_json: bool) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 from queuectl.model.command import EXEC
 from queuectl.storage.codec import Lease
+from queuectl.worker import plain
+
+Files = list[tuple[int, int, int]]
 
 _SHELL = b"/bin/sh"
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
@@ -44,12 +47,12 @@ class Spawner:
     def __init__(self) -> None:
         self._environ = dict(os.environb)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        self._directory: bytes | None = None
 
     def start(self, lease: Lease, variables: Mapping[bytes, bytes], worker: str) -> tuple[int, int]:
         """Start the command; gives the pid, which is its group's and session's too, and the pipe to read.
 
-        ``variables`` stand above the worker's own environment. Raises CannotStart.
+        ``variables`` stand above the worker's own environment. Raises CannotStart, or OSError when the
+        machine has no room for a process.
         """
         environ = {
             **self._environ,
@@ -60,74 +63,84 @@ class Spawner:
             b"QUEUECTL_QUEUE": lease.queue.encode(),
             b"QUEUECTL_WORKER": worker.encode(),
         }
-        self._enter(lease.cwd)
-        if lease.form == EXEC:
-            argv = lease.command.split(b"\0")
-            program = _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH))
-        else:
-            argv = [b"sh", b"-c", lease.command]
-            program = _SHELL
+        _enter(lease.cwd)
+        if lease.cwd:
+            environ[b"PWD"] = lease.cwd
         reader, writer = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        files = [
+            (os.POSIX_SPAWN_DUP2, self._null, 0),
+            (os.POSIX_SPAWN_DUP2, writer, 1),
+            (os.POSIX_SPAWN_DUP2, writer, 2),
+        ]
         try:
-            pid = self._spawn(program, argv, environ, writer)
-        except OSError as error:
+            pid = self._run(lease, environ, files)
+        except BaseException:
             os.close(reader)
-            if error.errno in (errno.EAGAIN, errno.ENOMEM):
-                raise  # not the command's doing: the machine has no room for a process now
-            raise _cannot_start(program, error) from None
+            raise
         finally:
             os.close(writer)
         os.set_blocking(reader, False)
         return pid, reader
 
-    def _spawn(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], output: int) -> int:
-        files = [
-            (os.POSIX_SPAWN_DUP2, self._null, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-        ]
+    def _run(self, lease: Lease, environ: Mapping[bytes, bytes], files: Files) -> int:
+        path = environ.get(b"PATH", _DEFAULT_PATH)
+        if lease.form == EXEC:
+            argv = lease.command.split(b"\0")
+            program = _find(argv[0], path)
+            if program is None:
+                raise CannotStart(NOT_FOUND, f"no such program on its PATH: {os.fsdecode(argv[0])}")
+            return self._run_program(program, argv, environ, files)
+        words = plain.words(lease.command)
+        if words and (program := _find(words[0], path)):
+            try:
+                return self._exec(program, words, environ, files)
+            except OSError as error:
+                if _no_room(error):
+                    raise
+                # Whatever else is wrong with the program, the shell says it in its own words.
+        return self._exec(_SHELL, [b"sh", b"-c", lease.command], environ, files)
+
+    def _run_program(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
         try:
             return self._exec(program, argv, environ, files)
         except OSError as error:
-            if error.errno != errno.ENOEXEC:
+            if error.errno == errno.ENOEXEC:
+                # A script without a #! line: a shell runs it as one of its own, and so does execvp.
+                return self._exec(_SHELL, [b"sh", program, *argv[1:]], environ, files)
+            if _no_room(error):
                 raise
-            # A script without a #! line: a shell runs it as one of its own, and so do we.
-            return self._exec(_SHELL, [b"sh", program, *argv[1:]], environ, files)
+            code = NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
+            reason = f"could not be started: {os.fsdecode(program)}: {error.strerror}"
+            raise CannotStart(code, reason) from None
 
     @staticmethod
-    def _exec(
-        program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: list[tuple[int, int, int]]
-    ) -> int:
+    def _exec(program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
         # posix_spawn shares memory until the exec, as vfork does: no page tables are copied.
         return os.posix_spawn(
             program, argv, environ, file_actions=files, setsid=True, setsigmask=(), setsigdef=_RESET_SIGNALS
         )
 
-    def _enter(self, directory: bytes) -> None:
-        if directory == self._directory:
-            return
-        try:
-            os.chdir(directory or b"/")
-        except OSError as error:
-            self._directory = None
-            shown = os.fsdecode(directory)
-            raise CannotStart(
-                NOT_EXECUTABLE, f"its directory can't be entered: {shown}: {error.strerror}"
-            ) from None
-        self._directory = directory
+
+def _enter(directory: bytes) -> None:
+    # Even if we are there: a directory may have been removed and made anew since.
+    try:
+        os.chdir(directory or b"/")
+    except OSError as error:
+        shown = os.fsdecode(directory)
+        raise CannotStart(NOT_EXECUTABLE, f"its directory can't be entered: {shown}: {error.strerror}") from None
 
 
-def _find(program: bytes, path: bytes) -> bytes:
+def _find(program: bytes, path: bytes) -> bytes | None:
     """Where execvp would find ``program``."""
     if b"/" in program:
         return program
     for directory in path.split(b":"):
         candidate = os.path.join(directory or b".", program)
-        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+        if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
             return candidate
-    raise CannotStart(NOT_FOUND, f"no such program on its PATH: {os.fsdecode(program)}")
+    return None
 
 
-def _cannot_start(program: bytes, error: OSError) -> CannotStart:
-    code = NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
-    return CannotStart(code, f"could not be started: {os.fsdecode(program)}: {error.strerror}")
+def _no_room(error: OSError) -> bool:
+    """Whether the machine has no room for a process now, which is not the command's doing."""
+    return error.errno in (errno.EAGAIN, errno.ENOMEM)
