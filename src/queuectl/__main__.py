@@ -29,8 +29,9 @@ def main() -> None:
         from queuectl.errors import QueuectlError
 
         _forget_output()
-        what = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else "output failed: "
-        complain(QueuectlError(f"{what}{error.strerror or error}"))
+        named = isinstance(error.filename, (str, bytes))
+        what = f"The file {os.fsdecode(error.filename)} can't be used" if named else "The output can't be written"
+        complain(QueuectlError(f"{what}: {error.strerror or error}."))
         sys.exit(1)
 
 

@@ -32,7 +32,7 @@ class DeadLetterQueue:
         (answer,) = self.storage.dlq_retry([job_id])
         if answer != "pending":
             raise QueuectlError(
-                f"job {job_id} is not in the dead letter queue: it is {answer}", "See: queuectl dlq list"
+                f"Job {job_id} is not in the dead letter queue: it is {answer}.", "See: queuectl dlq list"
             )
         return job_id
 

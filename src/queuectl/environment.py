@@ -39,5 +39,5 @@ def current_directory() -> bytes:
         return os.getcwdb()
     except FileNotFoundError:
         raise InvalidInput(
-            "the current directory was removed", "cd to one that exists, then enqueue again"
+            "The current directory was removed.", "Go to one that exists, then enqueue again."
         ) from None

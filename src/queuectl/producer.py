@@ -64,7 +64,7 @@ class Producer:
                 check(command, form)
             except InvalidInput as error:
                 if len(commands) > 1:
-                    raise InvalidInput(f"command {number}: {error.message}", error.hint) from None
+                    raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
                 raise
         fields = options.fields() | {"queue": "default", "cwd": current_directory()}
         if form != SHELL:

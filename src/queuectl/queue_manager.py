@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
+from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, RecordInvalid
 from queuectl.model.config import SETTINGS
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
@@ -18,6 +18,7 @@ from queuectl.storage.scripts import CHUNK
 
 __all__ = ["JobOptions", "QueueManager", "Status"]
 
+DAMAGED_HINT = "It can't be run. Something other than queuectl wrote to its hash."
 SHORTEST_PREFIX = 4
 DIGITS = frozenset("0123456789abcdef")
 NUMERALS = frozenset("0123456789.e+-")
@@ -29,7 +30,7 @@ class Status(NamedTuple):
     jobs: dict[JobState, int]
     workers: list[WorkerInfo]
     stopped: bool
-    set_aside: int
+    set_aside: list[str]
 
 
 class QueueManager(Producer):
@@ -49,24 +50,29 @@ class QueueManager(Producer):
         wanted = prefix.strip().lower()
         if not wanted or not DIGITS.issuperset(wanted) or len(wanted) > 32:
             raise JobNotFound(
-                f"{prefix[:40]!r} is not a job id",
+                f"No job id looks like {prefix[:40]!r}.",
                 "Ids are hexadecimal, such as 9fa21c07. See: queuectl list",
             )
         if len(wanted) < SHORTEST_PREFIX:
-            raise JobNotFound(f"the id {wanted} is too short", f"Give at least {SHORTEST_PREFIX} characters of it.")
+            raise JobNotFound(
+                f"The id {wanted} is too short.", f"Give at least {SHORTEST_PREFIX} characters of it."
+            )
         found = self.storage.find(wanted)
         if not found:
-            raise JobNotFound(f"there is no job {wanted}", "See: queuectl list")
+            raise JobNotFound(f"There is no job {wanted}.", "See: queuectl list")
         if len(found) > 1:
-            raise AmbiguousId(f"{wanted} fits {len(found)} jobs", "Which one? " + " ".join(sorted(found)))
+            raise AmbiguousId(f"The id {wanted} fits {len(found)} jobs.", "Which one? " + " ".join(sorted(found)))
         return found[0]
 
     def job(self, prefix: str) -> Job:
         """One job."""
         job_id = self.resolve(prefix)
-        job = self.storage.job(job_id)
+        try:
+            job = self.storage.job(job_id)
+        except RecordInvalid as error:
+            raise RecordInvalid(f"The record of job {job_id} is damaged: {error.message}.", DAMAGED_HINT) from None
         if job is None:
-            raise JobNotFound(f"job {job_id} was removed", "See: queuectl list")
+            raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
         return job
 
     def page(self, states: Sequence[JobState] = (), limit: int = 50, after: Position | None = None) -> Page:

@@ -8,8 +8,11 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option, policy_options, timeout_option
-from queuectl.cli.output import print_json, table
+from queuectl.cli.output import pairs, print_json, span, table, terminal_width
+from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.storage.encoding import number_text
+
+NARROW = 60
 
 
 @click.group(name="config")
@@ -36,21 +39,34 @@ def show(app: App, origin: bool, as_json: bool) -> None:
       queuectl config show
       queuectl config show --origin
     """
-    values = {
-        name: (number_text(value), "server" if was_set else "default")
-        for name, (value, was_set) in app.manager.config().items()
-    }
+    values: dict[str, tuple[str, str]] = {}
+    trouble: QueuectlError | None = None
+    try:
+        for name, (value, was_set) in app.manager.config().items():
+            values[name] = (number_text(value), "server" if was_set else "default")
+    except ServerUnreachable as error:
+        if not origin:
+            raise
+        trouble = error  # where the server's address comes from is what its user wants to know now
     if origin:
         values |= _local(app)
     if as_json:
         print_json(
-            {name: {"value": _plain(text), "origin": where} if origin else _plain(text)
-             for name, (text, where) in values.items()}
-        )  # fmt: skip
-    elif origin:
-        table(["SETTING", "VALUE", "ORIGIN"], [[name, text, where] for name, (text, where) in values.items()])
+            {
+                name: {"value": _plain(text), "origin": where} if origin else _plain(text)
+                for name, (text, where) in values.items()
+            }
+        )
+    elif origin and terminal_width() < NARROW:
+        pairs({name: f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
     else:
-        table(["SETTING", "VALUE"], [[name, text] for name, (text, _) in values.items()])
+        headings = ["SETTING", "VALUE", "ORIGIN"] if origin else ["SETTING", "VALUE"]
+        table(
+            headings,
+            [[name, _meaning(name, text), where][: len(headings)] for name, (text, where) in values.items()],
+        )
+    if trouble is not None:
+        raise trouble
 
 
 @config_command.command(name="set")
@@ -59,8 +75,9 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @click.option("--completed-retention", metavar="SECONDS", help="How long completed and cancelled jobs are kept.")
 @click.option("--dead-retention", metavar="SECONDS", help="How long dead jobs are kept.")
 @click.option("--max-finished", metavar="N", help="Jobs kept at most in each final state.")
+@json_option
 @pass_app
-def set_(app: App, /, **changes: Any) -> None:
+def set_(app: App, /, as_json: bool, **changes: Any) -> None:
     """Change settings. Jobs take retry settings when they are enqueued: those that exist keep theirs.
 
     \b
@@ -73,13 +90,17 @@ def set_(app: App, /, **changes: Any) -> None:
         raise click.UsageError("Name at least one setting, such as --max-retries 5.")
     app.manager.configure(given)
     current = app.manager.config()
+    if as_json:
+        print_json({name: _plain(number_text(current[name][0])) for name in given})
+        return
     for name in given:
-        click.echo(f"{name} = {number_text(current[name][0])}")
+        click.echo(f"{name} = {_meaning(name, number_text(current[name][0]))}")
 
 
 @config_command.command(name="reset")
+@json_option
 @pass_app
-def reset(app: App) -> None:
+def reset(app: App, as_json: bool) -> None:
     """Reset the configuration to its default values.
 
     \b
@@ -87,7 +108,19 @@ def reset(app: App) -> None:
       queuectl config reset
     """
     app.manager.reset_config()
-    click.echo("The configuration has its default values again.")
+    if as_json:
+        print_json({name: _plain(number_text(value)) for name, (value, _) in app.manager.config().items()})
+    else:
+        click.echo("The configuration has its default values again.")
+
+
+def _meaning(name: str, text: str) -> str:
+    """A value as people read it: lengths of time in their units too, and 0 where it means none."""
+    if name == "timeout" and text == "0":
+        return "0 (none)"
+    if name.endswith("_retention") and float(text) >= 60:
+        return f"{text} ({span(float(text))})"
+    return text
 
 
 def _local(app: App) -> dict[str, tuple[str, str]]:

@@ -7,7 +7,8 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.jobs import after_option, limit_option, print_pages
 from queuectl.cli.options import confirm, json_option, yes_option
-from queuectl.cli.output import print_json, quantity
+from queuectl.cli.output import complain, print_json, quantity
+from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.calls import Position
 
@@ -45,7 +46,8 @@ def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> No
 @click.option("--all", "every", is_flag=True, help="All dead jobs.")
 @json_option
 @pass_app
-def retry(app: App, job_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
+@click.pass_context
+def retry(ctx: click.Context, app: App, job_ids: tuple[str, ...], every: bool, as_json: bool) -> None:
     """Put dead jobs back into the queue, with all their retries.
 
     \b
@@ -62,12 +64,21 @@ def retry(app: App, job_ids: tuple[str, ...], every: bool, as_json: bool) -> Non
         else:
             click.echo(f"{quantity(count, 'job')} put back into the queue")
         return
+    code = 0
     for given in job_ids:
-        job_id = app.dead_letter.retry(given)
+        try:
+            job_id = app.dead_letter.retry(given)
+        except QueuectlError as error:
+            if isinstance(error, (ServerUnreachable, BadConfiguration)):
+                raise
+            complain(error)  # the others are retried all the same
+            code = error.exit_code
+            continue
         if as_json:
             print_json({"id": job_id, "result": "pending"})
         else:
             click.echo(f"{job_id} put back into the queue")
+    ctx.exit(code)
 
 
 @dlq_command.command(name="clear")

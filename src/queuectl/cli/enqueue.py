@@ -28,7 +28,7 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
         return [os.fsencode(word) for word in words]
     if len(words) > 1:
         raise InvalidInput(
-            "give the command as one quoted argument, or put -- before a program and its arguments",
+            "Give the command as one quoted argument, or put -- before a program and its arguments.",
             f"Like this: queuectl {ctx.info_name} 'wc -l *.csv', or: queuectl {ctx.info_name} -- wc -l data.csv",
         )
     return os.fsencode(words[0])
@@ -88,13 +88,13 @@ def _read_commands(source: str, by_null: bool) -> list[bytes]:
             with open(source, "rb") as file:
                 data = file.read()
     except OSError as error:
-        raise QueuectlError(
-            f"{source} can't be read: {error.strerror}", "Give a file, or - for standard input"
+        raise InvalidInput(
+            f"The file {source} can't be read: {error.strerror}.", "Give another one, or - for standard input."
         ) from None
     commands = data.split(b"\0") if by_null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     commands = [command for command in commands if command.strip()]
     if not commands:
-        raise InvalidInput("there is no command in it", "Write one command on each line")
+        raise InvalidInput("There is no command in it.", "Write one command on each line.")
     return commands
 
 
@@ -111,7 +111,7 @@ def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) 
                     unread = error
     except QueuectlError as error:
         if done:
-            error.message += f"; the first {done:,} of {len(commands):,} jobs were added, and their ids printed"
+            error.message += f" The first {done:,} of {len(commands):,} jobs were added, and their ids printed."
         raise
     if unread is not None:
         raise unread

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import click
@@ -12,14 +13,19 @@ from queuectl.cli.output import (
     SHORT_ID,
     ago,
     command_text,
+    complain,
     hint,
     job_object,
     note,
     pairs,
     print_json,
+    span,
     table,
     timestamp,
 )
+from queuectl.errors import AmbiguousId, JobNotFound
+from queuectl.logs import reader
+from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.calls import Page, Position
@@ -37,8 +43,10 @@ class Cursor(click.ParamType):  # type: ignore[type-arg]
         """SCORE:ID as a position."""
         score, _, job_id = str(value).partition(":")
         try:
-            float(score)
+            valid = math.isfinite(float(score))
         except ValueError:
+            valid = False
+        if not valid:
             self.fail("it is not what list printed for the next page", param, ctx)
         return Position(score, job_id)
 
@@ -90,8 +98,15 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
         if len(page.jobs) + len(page.invalid) < size or after is None:
             return
     if after is not None:
-        option = f" --state {states[0].value}" if states else ""
-        hint(f"More with: queuectl list{option} --after {after.score}:{after.job_id}")
+        again = click.get_current_context().command_path
+        state = f" --state {states[0].value}" if states and not again.startswith("queuectl dlq") else ""
+        many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"
+        hint(f"More with: {again}{state}{many} --after {after.score}:{after.job_id}")
+
+
+def _attempt(job: Job) -> int:
+    """Attempts so far, one that is under way included."""
+    return job.attempts + (job.status is JobState.PROCESSING)
 
 
 def _print_objects(page: Page) -> None:
@@ -105,19 +120,19 @@ def _print_table(jobs: list[Job], first: bool) -> None:
         return
     now = time.time()
     table(
-        ["ID", "STATE", "ATTEMPTS", "CHANGED", "EXIT", "COMMAND"],
+        ["ID", "STATE", "ATTEMPTS", "WHEN", "EXIT", "COMMAND"],
         [
             [
                 job.id[:SHORT_ID],
                 job.status.value,
-                f"{job.attempts}/{job.policy.max_retries + 1}",
+                f"{_attempt(job)}/{job.policy.max_retries + 1}",
                 ago(job.next_retry_at or job.finished_at or job.started_at or job.created_at, now),
                 "" if job.exit_code is None else str(job.exit_code),
                 command_text(job),
             ]
             for job in jobs
         ],
-        spare=["EXIT", "CHANGED", "ATTEMPTS"],
+        spare=["EXIT", "WHEN", "ATTEMPTS"],
     )
 
 
@@ -145,13 +160,16 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         passed = ago(seconds, now)
         return f"{timestamp(seconds)} ({passed if passed.startswith('in') else passed + ' ago'})"
 
+    took = (job.finished_at or now) - job.started_at if job.started_at else None
+    logs = reader.attempts(app.settings.home, job.id)
     details = {
         "id": job.id,
         "state": job.status.value,
         "command": command_text(job),
+        "run by": "itself" if job.form == EXEC else "/bin/sh -c",
         "directory": job.cwd.decode("utf-8", "surrogateescape"),
         "queue": job.queue,
-        "attempts": f"{job.attempts} of {job.policy.max_retries + 1}",
+        "attempts": f"{_attempt(job)} of {job.policy.max_retries + 1}",
         "crashes": str(job.crashes),
         "backoff": f"{job.policy.backoff_base:g} s * {job.policy.backoff_factor:g} ^ retry",
         "timeout": f"{job.timeout:g} s" if job.timeout else "none",
@@ -160,9 +178,11 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         "created": moment(job.created_at),
         "started": moment(job.started_at),
         "finished": moment(job.finished_at),
+        "took": "-" if took is None or job.status is JobState.FAILED else span(took),
         "next retry": moment(job.next_retry_at),
         "worker": job.worker or "-",
         "host": job.host or "-",
+        "log": str(logs[-1].path) if logs else "-",
     }
     pairs(details)
 
@@ -180,10 +200,16 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
       queuectl cancel 9fa2
       queuectl list --state pending --json | jq -r .id | xargs queuectl cancel
     """
-    failed = False
+    code = 0
     for given in job_ids:
-        job_id, answer = app.manager.cancel(given)
-        failed |= answer not in ("cancelled", "requested")
+        try:
+            job_id, answer = app.manager.cancel(given)
+        except (JobNotFound, AmbiguousId) as error:  # the others are cancelled all the same
+            complain(error)
+            code = error.exit_code
+            continue
+        if answer not in ("cancelled", "requested"):
+            code = code or 1
         if as_json:
             print_json({"id": job_id, "result": answer})
         elif answer == "requested":
@@ -191,6 +217,5 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
         elif answer == "cancelled":
             click.echo(f"{job_id} cancelled")
         else:
-            note(f"{job_id} is {answer} already")
-    if failed:
-        ctx.exit(1)
+            note(f"Job {job_id} is {answer} already.")
+    ctx.exit(code)

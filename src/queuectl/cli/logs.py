@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -59,12 +59,16 @@ def logs_command(
     if as_json:
         for log in reader.attempts(home, job.id):
             print_json(
-                {"id": job.id, "attempt": log.attempt, "fence": log.fence, "path": log.path, "bytes": log.size}
+                {"id": job.id, "attempt": log.attempt, "fence": log.fence, "path": str(log.path), "bytes": log.size}
             )
         return
     out = Output(raw)
     if follow:
-        follow_job(app, job.id, out)
+        if every or tail is not None:
+            raise click.UsageError(
+                "--follow shows everything from the start: it goes with neither --all nor --tail."
+            )
+        follow_job(app, job.id, out, attempt=attempt)
         return
     logs = [log for log in reader.attempts(home, job.id) if attempt in (None, log.attempt)]
     if not logs:
@@ -72,8 +76,8 @@ def logs_command(
         return
     for log in logs if every else logs[-1:]:
         if every:
-            note(f"--- attempt {log.attempt} ---")
-        out.write_all(reader.read(home, job.id, log.attempt, last_lines=tail))
+            note(f"--- attempt {log.attempt} (run {log.fence}) ---")
+        out.write_all(reader.read(home, job.id, fence=log.fence, last_lines=tail))
 
 
 class Output:
@@ -95,9 +99,19 @@ class Output:
             self.write(chunk)
 
 
-def follow_job(app: App, job_id: str, out: Output) -> None:
-    """Print a job's output as it comes, all its attempts, until the job is over."""
-    follower = LogFollower(app.settings.home, job_id)
+def follow_job(
+    app: App,
+    job_id: str,
+    out: Output,
+    *,
+    attempt: int | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Print a job's output as it comes, all its attempts or one of them, until the job is over.
+
+    ``meanwhile`` is called about ten times a second.
+    """
+    follower = LogFollower(app.settings.home, job_id, attempt)
     watcher = Watcher(app.settings, job_id)
     try:
         state = watcher.wait(0)
@@ -106,6 +120,7 @@ def follow_job(app: App, job_id: str, out: Output) -> None:
                 out.write(data)
             if state is not None:
                 return
+            meanwhile()
             state = watcher.wait(FOLLOW_SECONDS)
     finally:
         watcher.close()
@@ -113,7 +128,7 @@ def follow_job(app: App, job_id: str, out: Output) -> None:
 
 def _say_why_none(job: Job, attempt: int | None) -> None:
     if attempt is not None and attempt > job.attempts + (job.status is JobState.PROCESSING):
-        raise QueuectlError(f"job {job.id} has had no attempt {attempt}", f"See: queuectl show {job.id[:8]}")
+        raise QueuectlError(f"Job {job.id} has had no attempt {attempt}.", f"See: queuectl show {job.id[:8]}")
     if job.host and job.host != os.uname().nodename:
         note(f"Job {job.id} ran on host {job.host}; its log is there.")
     elif job.attempts == 0 and job.started_at is None:

@@ -33,6 +33,17 @@ def timeout_option(command: F) -> F:
 yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds in a range; NaN lies in none, though no comparison says so."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        seconds = float(super().convert(value, param, ctx))
+        if seconds != seconds:
+            self.fail(f"{value} is not a number.", param, ctx)
+        return seconds
+
+
 def confirm(question: str, *, yes: bool, needed: bool = True) -> None:
     """Ask on a terminal. Elsewhere `--yes` is needed, unless ``needed`` is false. Aborts on a no."""
     from queuectl.cli.output import is_terminal

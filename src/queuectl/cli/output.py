@@ -67,9 +67,9 @@ def hint(text: str) -> None:
 def complain(error: QueuectlError) -> None:
     """An error: what, why, and what to type next."""
     click.echo(style("Error: ", "red", err=True), nl=False, err=True)
-    note(_sentence(error.message))
+    note(error.message)
     if error.hint:
-        note(_sentence(error.hint))
+        note(error.hint)
 
 
 def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
@@ -77,12 +77,6 @@ def style(text: str, colour: str | None, *, err: bool = False, bold: bool = Fals
     if os.environ.get("NO_COLOR") or not is_terminal("stderr" if err else "stdout"):
         return text
     return click.style(text, fg=colour, bold=bold)
-
-
-def _sentence(text: str) -> str:
-    if not text:
-        return text
-    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:" or ": " in text[-60:] else ".")
 
 
 # Values -------------------------------------------------------------------------------------------
@@ -104,7 +98,8 @@ def span(seconds: float) -> str:
     whole = round(seconds)
     for unit, size, smaller, part in (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1)):
         if whole >= size:
-            return f"{whole // size}{unit}{whole % size // part:02d}{smaller}"
+            rest = whole % size // part
+            return f"{whole // size}{unit}" + (f"{rest:02d}{smaller}" if rest else "")
     return f"{whole}s"
 
 
@@ -217,12 +212,19 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequ
 
 
 def pairs(values: Mapping[str, str]) -> None:
-    """Names and values, aligned; long values go on in the next line."""
+    """Names and values, aligned; long values go on in the next line, a command's own lines in theirs."""
     indent = max(map(len, values)) + 2
     room = max(16, terminal_width() - indent)
     for name, value in values.items():
-        clean = printable(value)
-        first, *more = [clean[at : at + room] for at in range(0, len(clean), room)] or [""]
-        click.echo(f"{style(name.ljust(indent), None, bold=True)}{style(first, COLOURS.get(first))}")
-        for line in more:
+        lines = [part for line in value.split("\n") for part in _wrapped(printable(line), room)]
+        click.echo(f"{style(name.ljust(indent), None, bold=True)}{style(lines[0], COLOURS.get(lines[0]))}")
+        for line in lines[1:]:
             click.echo(" " * indent + line)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if columns(text) <= width:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, width, drop_whitespace=False, break_on_hyphens=False) or [""]

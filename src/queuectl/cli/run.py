@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
 from queuectl.cli.options import policy_options, timeout_option
-from queuectl.cli.output import SHORT_ID, note, quantity
+from queuectl.cli.output import SHORT_ID, note
 from queuectl.errors import QueuectlError
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
@@ -20,6 +21,9 @@ TIMED_OUT = 124
 """Exit code for a job that ran out of time, as timeout(1) gives it."""
 
 CANCELLED = 125
+
+LOOK_SECONDS = 5.0
+"""Between two looks whether there is a worker."""
 
 
 @click.command(cls=CommandWithDashes, name="run")
@@ -43,32 +47,61 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     from queuectl.cli.logs import Output, follow_job
     from queuectl.queue_manager import JobOptions
 
-    before = app.storage.overview()
-    if before.stopped:
-        raise QueuectlError("the workers are stopped, so the job would wait", "Go on with: queuectl worker resume")
+    helper = TemporaryPool(app)
+    helper.check()
     job_id = app.manager.enqueue(command_bytes(ctx, words), JobOptions(**options))
-    pool = None if before.workers else _temporary_pool(app, before.jobs[JobState.PENDING])
+    helper.look()
     try:
-        follow_job(app, job_id, Output(raw))
+        follow_job(app, job_id, Output(raw), meanwhile=helper.look)
     except KeyboardInterrupt:
-        note(f"\nThe job stays in the queue. Follow it again with: queuectl logs -f {job_id[:SHORT_ID]}")
+        note(f"\nThe job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
         raise
-    finally:
-        if pool is not None:
-            os.kill(pool, signal.SIGTERM)
+    helper.end()
     job = app.manager.job(job_id)
     if job.status is not JobState.COMPLETED:
         note(f"Job {job_id[:SHORT_ID]} is {job.status.value}: {job.reason}")
     ctx.exit(_exit_code(job))
 
 
-def _temporary_pool(app: App, ahead: int) -> int:
-    from queuectl.worker.detach import start_detached
-    from queuectl.worker.options import PoolOptions
+class TemporaryPool:
+    """One worker for as long as the job needs it, if there is no other, or no other any more."""
 
-    waiting = f"; {quantity(ahead, 'job')} before it" if ahead else ""
-    note(f"No worker is running: starting one until the job is over{waiting}.")
-    return start_detached(app.settings, PoolOptions(workers=1))
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._pid = 0
+        self._next_look = 0.0
+
+    def check(self) -> None:
+        """Refuse to enqueue what would only wait."""
+        if self._app.storage.overview().stopped:
+            raise QueuectlError(
+                "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
+            )
+
+    def look(self) -> None:
+        """From time to time: is any worker up? A pool that was killed is noticed here, too."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        from queuectl.worker.burial import bury_dead_pools
+        from queuectl.worker.detach import start_detached
+        from queuectl.worker.options import PoolOptions
+        from queuectl.worker.pool import host_name
+
+        bury_dead_pools(self._app.settings, self._app.storage, host_name())
+        if self._app.storage.overview().workers:
+            return
+        # In a burst, so that after a Ctrl-C it runs the job to its end, and then ends by itself.
+        note("No worker is running: starting one until the job is over.")
+        self._pid = start_detached(self._app.settings, PoolOptions(workers=1, burst=True))
+
+    def end(self) -> None:
+        """The job is over."""
+        if self._pid:
+            try:
+                os.kill(self._pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass  # it had nothing left to do
 
 
 def _exit_code(job: Job) -> int:

@@ -8,7 +8,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import pairs, print_json, span
+from queuectl.cli.output import pairs, print_json, quantity, span
 from queuectl.errors import QueuectlError
 
 if TYPE_CHECKING:
@@ -27,27 +27,47 @@ def server_command() -> None:
 
 
 @server_command.command(name="start")
+@json_option
 @pass_app
-def start(app: App) -> None:
+def start(app: App, as_json: bool) -> None:
     """Start the embedded server, if it is not running.
 
     \b
     Examples:
       queuectl server start
     """
-    click.echo(f"The server is running at {_embedded(app).ensure_running()}")
+    socket = _embedded(app).ensure_running()
+    if as_json:
+        print_json({"socket": socket})
+    else:
+        click.echo(f"The server is running at {socket}")
 
 
 @server_command.command(name="stop")
+@click.option("--force", is_flag=True, help="Even while workers are up, which start it again.")
+@json_option
 @pass_app
-def stop(app: App) -> None:
+def stop(app: App, force: bool, as_json: bool) -> None:
     """Stop the embedded server. All jobs are kept; the next command starts it again.
 
     \b
     Examples:
       queuectl server stop
     """
-    click.echo("The server was stopped." if _embedded(app).stop() else "The server was not running.")
+    server = _embedded(app)
+    if not force and server.status().running:
+        workers = len(app.storage.overview().workers)
+        if workers:
+            raise QueuectlError(
+                f"{quantity(workers, 'worker')} would start the server again at once.",
+                "Stop them first: queuectl worker stop --wait",
+            )
+        app.storage.close()
+    stopped = server.stop()
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        click.echo("The server was stopped." if stopped else "The server was not running.")
 
 
 @server_command.command(name="status")
@@ -77,8 +97,9 @@ def status(app: App, as_json: bool) -> None:
 
 
 @server_command.command(name="path")
+@json_option
 @pass_app
-def path(app: App) -> None:
+def path(app: App, as_json: bool) -> None:
     """Print the path of the server's socket, for redis-cli -s or valkey-cli -s.
 
     \b
@@ -88,7 +109,11 @@ def path(app: App) -> None:
     from queuectl.server.paths import socket_path
 
     _embedded(app)
-    click.echo(socket_path(app.settings.home))
+    socket = socket_path(app.settings.home)
+    if as_json:
+        print_json({"socket": socket})
+    else:
+        click.echo(socket)
 
 
 def _embedded(app: App) -> EmbeddedServer:
@@ -98,7 +123,7 @@ def _embedded(app: App) -> EmbeddedServer:
         from queuectl.storage.open import server_url
 
         raise QueuectlError(
-            f"the server is {server_url(app.settings).redacted()}, not the embedded one",
-            "It is not queuectl's to start or stop. Unset QUEUECTL_REDIS_URL to use the embedded server",
+            f"The server is {server_url(app.settings).redacted()}, not the embedded one.",
+            "It is not queuectl's to start or stop. Unset QUEUECTL_REDIS_URL to use the embedded server.",
         )
     return EmbeddedServer(app.settings.home, app.settings.appendfsync)

@@ -8,8 +8,8 @@ import time
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.options import json_option
-from queuectl.cli.output import hint, is_terminal, note, print_json, quantity, worker_object
+from queuectl.cli.options import Seconds, json_option
+from queuectl.cli.output import hint, is_terminal, print_json, quantity, worker_object
 
 MAX_WORKERS = 10_000
 STOP_POLL_SECONDS = 0.1
@@ -32,12 +32,13 @@ def worker_command() -> None:
               help="Workers, each running one job at a time.")  # fmt: skip
 @click.option("--detach", "-d", is_flag=True, help="Run in the background; return once the workers are up.")
 @click.option("--burst", is_flag=True, help="End when nothing is pending, running or waiting for a retry.")
-@click.option("--lease", type=click.FloatRange(1, 86_400), metavar="SECONDS",
+@click.option("--lease", type=Seconds(1, 86_400), metavar="SECONDS",
               help="How long a job stays with a worker that is not heard of (default: 30).")  # fmt: skip
-@click.option("--grace", type=click.FloatRange(0, 86_400), metavar="SECONDS",
+@click.option("--grace", type=Seconds(0, 86_400), metavar="SECONDS",
               help="Between SIGTERM and SIGKILL for a job that is ended (default: 5).")  # fmt: skip
 @click.option("--verbose/--quiet", "-v/-q", default=None, help="A line for each job (default: on a terminal).")
 @click.option("--ready-fd", type=int, hidden=True)
+@json_option
 @pass_app
 @click.pass_context
 def start(
@@ -50,12 +51,13 @@ def start(
     grace: float | None,
     verbose: bool | None,
     ready_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Start workers, and run jobs until they are stopped.
 
     \b
     Examples:
-      queuectl worker start --count 4            # Ctrl-C: finish the running jobs, then end
+      queuectl worker start --count 4            # until Ctrl-C
       queuectl worker start --count 4 --detach   # in the background
       queuectl worker start --burst              # until all work is done
 
@@ -76,7 +78,10 @@ def start(
         from queuectl.worker.detach import start_detached
 
         pid = start_detached(app.settings, options._replace(verbose=bool(verbose)))
-        click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
+        if as_json:
+            print_json({"pid": pid, "workers": count})
+        else:
+            click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
         return
     from queuectl.worker.pool import Pool
 
@@ -92,8 +97,9 @@ def start(
 
 @worker_command.command(name="stop")
 @click.option("--wait", is_flag=True, help="Return only when the last worker has ended.")
+@json_option
 @pass_app
-def stop(app: App, wait: bool) -> None:
+def stop(app: App, wait: bool, as_json: bool) -> None:
     """Stop all workers gracefully: on every host, each finishes its job, and ends.
 
     \b
@@ -102,18 +108,20 @@ def stop(app: App, wait: bool) -> None:
       queuectl worker stop --wait
     """
     told = app.manager.stop_workers()
-    click.echo(
-        f"Told {quantity(told, 'worker')} to stop; running jobs are finished first."
-        if told
-        else "No worker is running."
-    )
+    if as_json:
+        print_json({"told": told})
+    elif told:
+        click.echo(f"Told {quantity(told, 'worker')} to stop; running jobs are finished first.")
+    else:
+        click.echo("No worker is running.")
     while wait and app.storage.overview().workers:
         time.sleep(STOP_POLL_SECONDS)
 
 
 @worker_command.command(name="resume")
+@json_option
 @pass_app
-def resume(app: App) -> None:
+def resume(app: App, as_json: bool) -> None:
     """Take a stop back: start the pools again that `worker stop` ended on this host, in the background.
 
     \b
@@ -125,13 +133,16 @@ def resume(app: App) -> None:
     from queuectl.worker.record import take_stopped
 
     app.manager.resume_workers()
-    pools = take_stopped(app.settings, host_name())
+    pools = list(take_stopped(app.settings, host_name()))
     for pool in pools:
         pid = start_detached(app.settings, pool.options)
-        click.echo(f"Started {quantity(pool.options.workers, 'worker')} again (pid {pid}).")
-    if not pools:
+        if as_json:
+            print_json({"pid": pid, "workers": pool.options.workers})
+        else:
+            click.echo(f"Started {quantity(pool.options.workers, 'worker')} again (pid {pid}).")
+    if not pools and not as_json:
         click.echo("Jobs may run again. No stopped pool is known on this host.")
-        note("Start workers with: queuectl worker start --count 2")
+        hint("Start workers with: queuectl worker start --count 2")
 
 
 @worker_command.command(name="list")
@@ -154,4 +165,4 @@ def list_workers(app: App, as_json: bool) -> None:
     elif workers:
         print_workers(workers)
     else:
-        note("No worker is running. Start some with: queuectl worker start --count 2")
+        hint("No worker is running. Start some with: queuectl worker start --count 2")

@@ -72,7 +72,7 @@ class Kept(NamedTuple):
 def check_id(job_id: str) -> str:
     """The id as given; InvalidInput unless it is 4 to 32 lower-case hex digits."""
     if not _ID.fullmatch(job_id):
-        raise InvalidInput(f"{job_id!r} is not a job id", "ids are 4 to 32 of the digits 0-9 and a-f")
+        raise InvalidInput(f"No job id looks like {job_id!r}.", "Ids are 4 to 32 of the digits 0-9 and a-f.")
     return job_id
 
 

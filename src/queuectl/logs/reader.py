@@ -46,24 +46,33 @@ def read(
     job_id: str,
     attempt: int | None = None,
     *,
+    fence: int | None = None,
     last_lines: int | None = None,
     last_bytes: int | None = None,
 ) -> Iterator[bytes]:
-    """What the newest run (of this attempt, if given) printed, in chunks of at most 64 KiB.
+    """What the newest run (of this attempt, or the one with this fence) printed, in chunks of at most 64 KiB.
 
     ``last_lines`` or ``last_bytes`` (not both) gives only that much of the end, without reading the rest.
     Nothing comes if there is no such log. A log that still grows is read as it is at the first chunk.
     Errors are those of ``attempts``.
     """
     layout.check_id(job_id)
-    return _read(home, job_id, attempt, last_lines, last_bytes)
+    return _read(home, job_id, attempt, fence, last_lines, last_bytes)
 
 
 def _read(
-    home: str | os.PathLike[str], job_id: str, attempt: int | None, lines: int | None, size: int | None
+    home: str | os.PathLike[str],
+    job_id: str,
+    attempt: int | None,
+    fence: int | None,
+    lines: int | None,
+    size: int | None,
 ) -> Iterator[bytes]:
     with reading(home, job_id) as shard:
-        if shard is None or not (runs := runs_of(shard, job_id, attempt)):
+        runs = [] if shard is None else runs_of(shard, job_id, attempt)
+        if fence is not None:
+            runs = [run for run in runs if run.fence == fence]
+        if shard is None or not runs:
             return
         with open_view(shard, runs[-1]) as view:
             offset = 0 if size is None else max(0, view.size - size)
@@ -115,7 +124,7 @@ def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[int | None]:
     except OSError as error:
         folder = Path(home) / "logs" / job_id[:2]
         raise BadConfiguration(
-            f"can't read the logs of {job_id} in {folder}: {error.strerror or error}",
+            f"The logs of {job_id} in {folder} can't be read: {error.strerror or error}.",
             f"ls -ld {folder.parent} {folder}  shows what is in the way; links are not followed there",
         ) from error
     finally:

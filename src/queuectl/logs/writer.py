@@ -38,7 +38,7 @@ class LogWriter:
         limit_bytes: int = layout.DEFAULT_LIMIT_BYTES,
     ) -> None:
         if attempt < 1 or fence < 1 or limit_bytes < 1:
-            raise InvalidInput("a log's attempt, fence and limit must be 1 or more")
+            raise InvalidInput("A log's attempt, fence and limit must be 1 or more.")
         self._home = home
         self._run = layout.Run(layout.check_id(job_id), fence, attempt)
         self._limit = limit_bytes

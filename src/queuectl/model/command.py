@@ -22,17 +22,17 @@ def check(command: bytes, form: str) -> None:
     if form == EXEC:
         arguments = command.split(b"\0")
         if not arguments[0]:
-            raise InvalidInput("the command is empty", "Give a program and its arguments.")
+            raise InvalidInput("The command is empty.", "Give a program and its arguments.")
     else:
         if b"\0" in command:
-            raise InvalidInput("the command has a NUL byte, which no program can be given")
+            raise InvalidInput("The command has a NUL byte, which no program can be given.")
         if not command.strip():
-            raise InvalidInput("the command is empty", "Try: queuectl enqueue 'echo hello'")
+            raise InvalidInput("The command is empty.", "Try: queuectl enqueue 'echo hello'")
         arguments = [command]
     if max(map(len, arguments)) > MAX_ARGUMENT_BYTES or len(command) > MAX_ARGUMENTS_BYTES:
         raise InvalidInput(
-            f"the command has {len(command):,} bytes, more than the system can execute"
-            f" ({MAX_ARGUMENT_BYTES:,} in one argument, {MAX_ARGUMENTS_BYTES:,} in all)",
+            f"The command has {len(command):,} bytes, more than the system can execute"
+            f" ({MAX_ARGUMENT_BYTES:,} in one argument, {MAX_ARGUMENTS_BYTES:,} in all).",
             "Write it to a script file and enqueue that.",
         )
 
@@ -40,5 +40,5 @@ def check(command: bytes, form: str) -> None:
 def joined(arguments: list[bytes]) -> bytes:
     """A list of arguments as a command of form EXEC; InvalidInput when one has a NUL byte."""
     if any(b"\0" in argument for argument in arguments):
-        raise InvalidInput("the command has a NUL byte, which no program can be given")
+        raise InvalidInput("The command has a NUL byte, which no program can be given.")
     return b"\0".join(arguments)

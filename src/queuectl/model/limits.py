@@ -17,9 +17,9 @@ def number(name: str, value: object, least: float, most: float) -> float:
     try:
         result = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidInput(f"{name} must be a number, not {_shown(value)}") from None
+        raise InvalidInput(f"The {name} must be a number, not {_shown(value)}.") from None
     if not least <= result <= most:  # false for NaN too
-        raise InvalidInput(f"{name} must be between {least:g} and {most:,.0f}, not {_shown(value)}")
+        raise InvalidInput(f"The {name} must be between {least:g} and {most:,.0f}, not {_shown(value)}.")
     return result
 
 
@@ -28,9 +28,9 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
     try:
         result = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
-        raise InvalidInput(f"{name} must be a whole number, not {_shown(value)}") from None
+        raise InvalidInput(f"The {name} must be a whole number, not {_shown(value)}.") from None
     if not least <= result <= most or result != float(value):  # type: ignore[arg-type]
-        raise InvalidInput(f"{name} must be a whole number from {least} to {most:,}, not {_shown(value)}")
+        raise InvalidInput(f"The {name} must be a whole number from {least} to {most:,}, not {_shown(value)}.")
     return int(result)
 
 

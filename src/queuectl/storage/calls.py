@@ -77,7 +77,7 @@ class Overview(NamedTuple):
     jobs: dict[JobState, int]
     workers: list[str]
     stopped: bool
-    set_aside: int
+    set_aside: list[str]
 
 
 def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:
@@ -216,4 +216,5 @@ def _page_from(reply: Sequence[Any]) -> Page:
 
 def _overview_from(reply: Sequence[Any]) -> Overview:
     counts, workers, stopped, set_aside = reply
-    return Overview(dict(zip(JobState, counts, strict=True)), _texts(workers), stopped == b"true", set_aside)
+    ids = [job_id.decode("utf-8", "replace") for job_id in set_aside]
+    return Overview(dict(zip(JobState, counts, strict=True)), _texts(workers), stopped == b"true", ids)

@@ -48,6 +48,9 @@ LEASE_FIELDS = (
 
 _DEFAULT = RetryPolicy()
 
+_LARGEST = 1e11
+"""No time or number of seconds is larger, in 3,000 years; NaN and infinity are none at all."""
+
 
 def lease_from(reply: Sequence[bytes | None]) -> Lease:
     """A claim's row ``[id, fence, *LEASE_FIELDS]``; RecordInvalid if no job can be run from it."""
@@ -59,6 +62,8 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
         if form_text not in (SHELL, EXEC):
             raise RecordInvalid(f"its form is {form_text!r}")
         check(command, form_text)
+        if b"\0" in (cwd or b"") + (queue or b""):
+            raise RecordInvalid("its directory or its queue has a NUL byte")
         policy = RetryPolicy(
             limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
             limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
@@ -87,9 +92,9 @@ def job_from(job_id: str, fields: Fields) -> Job:
     """
     status = _read(fields, "status", lambda value: JobState(value.decode()), None)
     if status is None:
-        raise RecordInvalid(f"job {job_id} has no status")
+        raise RecordInvalid("it has no status")
     if b"command" not in fields:
-        raise RecordInvalid(f"job {job_id} has no command")
+        raise RecordInvalid("it has no command")
     return Job(
         id=job_id,
         status=status,
@@ -98,19 +103,19 @@ def job_from(job_id: str, fields: Fields) -> Job:
         queue=_read(fields, "queue", bytes.decode, DEFAULT_QUEUE),
         policy=RetryPolicy(
             _read(fields, "max_retries", int, _DEFAULT.max_retries),
-            _read(fields, "backoff_base", float, _DEFAULT.backoff_base),
-            _read(fields, "backoff_factor", float, _DEFAULT.backoff_factor),
+            _read(fields, "backoff_base", _finite, _DEFAULT.backoff_base),
+            _read(fields, "backoff_factor", _finite, _DEFAULT.backoff_factor),
         ),
-        timeout=_read(fields, "timeout", float, 0.0),
+        timeout=_read(fields, "timeout", _finite, 0.0),
         attempts=_read(fields, "attempts", int, 0),
         crashes=_read(fields, "crashes", int, 0),
         fence=_read(fields, "fence", int, 0),
         cwd=fields.get(b"cwd", b""),
         env=_read(fields, "env", bytes.decode, ""),
-        created_at=_read(fields, "created_at", float, None),
-        started_at=_read(fields, "started_at", float, None),
-        finished_at=_read(fields, "finished_at", float, None),
-        next_retry_at=_read(fields, "next_retry_at", float, None),
+        created_at=_read(fields, "created_at", _finite, None),
+        started_at=_read(fields, "started_at", _finite, None),
+        finished_at=_read(fields, "finished_at", _finite, None),
+        next_retry_at=_read(fields, "next_retry_at", _finite, None),
         exit_code=_read(fields, "exit_code", int, None),
         reason=fields.get(b"reason", b"").decode("utf-8", "replace"),
         worker=fields.get(b"worker", b"").decode("utf-8", "replace"),
@@ -126,9 +131,16 @@ def worker_from(name: str, fields: Fields) -> WorkerInfo:
         job=fields.get(b"job", b"").decode("utf-8", "replace"),
         host=fields.get(b"host", b"").decode("utf-8", "replace"),
         pid=_read(fields, "pid", int, 0),
-        started_at=_read(fields, "started_at", float, 0.0),
-        heartbeat=_read(fields, "heartbeat", float, 0.0),
+        started_at=_read(fields, "started_at", _finite, 0.0),
+        heartbeat=_read(fields, "heartbeat", _finite, 0.0),
     )
+
+
+def _finite(value: bytes) -> float:
+    number = float(value)
+    if not abs(number) < _LARGEST:
+        raise ValueError
+    return number
 
 
 def _read(fields: Fields, name: str, convert: Callable[[bytes], T], default: T) -> T:
@@ -138,4 +150,4 @@ def _read(fields: Fields, name: str, convert: Callable[[bytes], T], default: T) 
     try:
         return convert(value)
     except (ValueError, UnicodeDecodeError):
-        raise RecordInvalid(f"field {name} is {value[:40]!r}") from None
+        raise RecordInvalid(f"its {name} is {value[:40].decode('utf-8', 'replace')!r}") from None

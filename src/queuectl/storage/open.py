@@ -49,13 +49,15 @@ def _check(connection: Connection, url: RedisURL) -> None:
     version = facts.get("redis_version", "7.0")
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_SERVER:
         raise BadConfiguration(
-            f"{address} is Redis {version}; queuectl needs 7.0 or newer", "Upgrade it, or use Valkey."
+            f"The server {address} is Redis {version}; queuectl needs 7.0 or newer.", "Upgrade it, or use Valkey."
         )
     if facts.get("role") == "slave":
         primary = f"{facts.get('master_host')}:{facts.get('master_port')}"
-        raise BadConfiguration(f"{address} is a replica of {primary}", "Point QUEUECTL_REDIS_URL at the primary.")
+        raise BadConfiguration(
+            f"The server {address} is a replica of {primary}.", "Point QUEUECTL_REDIS_URL at the primary."
+        )
     if facts.get("maxmemory_policy", "").startswith("allkeys"):
         raise BadConfiguration(
-            f"{address} evicts keys when its memory is full ({facts['maxmemory_policy']}), so jobs could vanish",
+            f"The server {address} evicts keys when it is full ({facts['maxmemory_policy']}): jobs could vanish.",
             "On the server: CONFIG SET maxmemory-policy noeviction",
         )

@@ -49,7 +49,7 @@ class RedisPyClient:
             finally:
                 pool.release(connection)
         except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise ServerUnreachable(f"the server went away: {error}", "Is it up? Try: queuectl status") from None
+            raise ServerUnreachable(f"The server went away: {error}.", "Is it up? Try: queuectl status") from None
 
     def close(self) -> None:
         """Close all connections."""

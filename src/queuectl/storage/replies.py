@@ -13,34 +13,34 @@ def error_from(reply: Exception) -> QueuectlError:
     code = text.partition(" ")[0]
     if code == "OOM":
         return ServerRefused(
-            "the server is out of memory, nothing was stored",
+            "The server is out of memory, nothing was stored.",
             "Raise its maxmemory, or free room: queuectl dlq clear",
         )
     if code == "READONLY" or "read only replica" in text:
-        return BadConfiguration("the server is a read-only replica", "Point QUEUECTL_REDIS_URL at its primary.")
+        return BadConfiguration("The server is a read-only replica.", "Point QUEUECTL_REDIS_URL at its primary.")
     if code in {"NOAUTH", "WRONGPASS"}:
         return BadConfiguration(
-            "the server wants a password, or another one", "Use redis://:PASSWORD@HOST:PORT/0 as the URL."
+            "The server wants a password, or another one.", "Use redis://:PASSWORD@HOST:PORT/0 as the URL."
         )
     if code == "NOPERM":
         return BadConfiguration(
-            f"the server's user may not do this: {text}",
+            f"The server's user may not do this: {text}.",
             "Ask its administrator for rights on queuectl's keys.",
         )
     if code in {"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED"}:
-        return ServerUnreachable(f"the server can't answer now: {text}", "Try again in a moment.")
+        return ServerUnreachable(f"The server can't answer now: {text}.", "Try again in a moment.")
     if code == "MISCONF":
         return ServerRefused(
-            f"the server can't save to its disk: {text}", "Free space on the server's disk, then try again."
+            f"The server can't save to its disk: {text}.", "Free space on the server's disk, then try again."
         )
     if code == "MOVED":
         return BadConfiguration(
-            "the server is part of a cluster, and these keys live on another node",
+            "The server is part of a cluster, and these keys live on another node.",
             "Use a namespace in braces, such as {queuectl}, and the URL of the node that serves it.",
         )
-    return ServerRefused(f"the server refused: {text}")
+    return ServerRefused(f"The server refused: {text}.")
 
 
 def newer_schema(version: str) -> BadConfiguration:
     """The server's records were written by a later queuectl."""
-    return BadConfiguration(f"the server's records have version {version}, newer than this queuectl", _SCHEMA_HINT)
+    return BadConfiguration(f"The server's records have version {version}, newer than this queuectl.", _SCHEMA_HINT)

@@ -42,7 +42,7 @@ def start_detached(settings: Settings, options: PoolOptions) -> int:
             return process.pid
         process.wait()
         said = os.pread(messages, 4096, start).decode("utf-8", "replace").strip()
-        raise QueuectlError(f"the workers could not be started: {said or 'they ended at once'}")
+        raise QueuectlError(f"The workers could not be started: {said or 'they ended at once'}")
     finally:
         os.close(ready)
         os.close(messages)

@@ -187,7 +187,7 @@ class Dispatcher:
         want = 0 if self._closing else self._crew.wanted()
         if self._exchange_since is None and (self._results or (self._hungry and want > 0)):
             self._exchange(self._lines, want)
-        if not self._hungry and want > 0 and not self._listening:
+        if self._exchange_since is None and not self._hungry and want > 0 and not self._listening:
             self._listen_for_work(self._lines)
         self._flush(self._lines)
 
@@ -198,6 +198,7 @@ class Dispatcher:
             self._parts += 1
             lines.work.call(calls.finish(self._sent), self._finished)
         if want > 0:
+            self._hungry = False  # what is heard from now on is news, and not answered by this claim
             claim = calls.claim(self._runner, self._host, self._lease_seconds, want)
             lines.work.call(claim, partial(self._claimed, want))
             self._parts += 1
@@ -216,10 +217,10 @@ class Dispatcher:
         for spoiled in claim.spoiled:
             self.report(spoiled, Outcome(DEAD, None, spoiled.reason), self._runner)
         if claim.stopped:
-            self._hungry = False
             self._crew.stop()
             return
-        self._hungry = claim.pending > 0 or len(claim.leases) + len(claim.spoiled) == want
+        if claim.pending > 0 or len(claim.leases) + len(claim.spoiled) == want:
+            self._hungry = True
         self._plan(claim.next_due)
         self._crew.take(claim.leases)
         self._crew.look(claim)

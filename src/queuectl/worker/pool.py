@@ -16,15 +16,16 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.errors import QueuectlError
 from queuectl.logs import retention
 from queuectl.model.config import RETENTION_DEFAULTS
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
 from queuectl.worker import descendants
+from queuectl.worker.burial import bury_dead_pools, free_leases
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import RecordFile, take_dead
+from queuectl.worker.record import RecordFile, take_stopped
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, STOPPED, Place, Runner
 
@@ -71,6 +72,8 @@ class Pool:
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
         self._storage.resume()
+        for _ in take_stopped(self._settings, self._host):
+            pass  # this pool is started instead of those that were stopped before: `worker resume` leaves them
         self._waker, wake = os.pipe()
         for descriptor in (self._waker, wake):
             os.set_blocking(descriptor, False)
@@ -79,7 +82,7 @@ class Pool:
             signal.signal(number, lambda *_: None)
         descendants.become_subreaper()
         self._record = RecordFile(self._settings, self._host, self._options)
-        self._bury_dead_pools()
+        bury_dead_pools(self._settings, self._storage, self._host)
         for workers in self._shares():
             self._start(workers)
         next_maintenance = time.monotonic() + min(MAINTENANCE_SECONDS, 2.0)
@@ -155,6 +158,8 @@ class Pool:
         for _ in signals & {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
             self._signals_seen += 1
             if self._signals_seen == 1:
+                if os.isatty(2):
+                    os.write(2, b"\n")  # the terminal has just printed ^C
                 Reporter.say("finishing the running jobs; a second signal puts them back into the queue at once")
             for member in self._members.values():
                 self._tell(member, DRAIN if self._signals_seen == 1 else QUIT)
@@ -179,7 +184,10 @@ class Pool:
         self._end_orphans()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
-        self._free_leases([member.name], member.workers)
+        try:
+            free_leases(self._storage, member.name, member.workers)
+        except QueuectlError as error:
+            Reporter.say(f"{error.message} The leases will end by themselves.")
         quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
         self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if self._quick_deaths >= MAX_QUICK_DEATHS:
@@ -205,30 +213,13 @@ class Pool:
     def _maintain(self) -> bool:
         """One small piece of housekeeping; gives whether there is more to do at once."""
         try:
-            self._bury_dead_pools()
+            bury_dead_pools(self._settings, self._storage, self._host)
             removed = self._storage.prune(RETENTION_DEFAULTS)
             retention.remove(self._settings.home, removed)
             self._sweeper.sweep(time.time())
             return len(removed) == CHUNK
         except QueuectlError:
             return False  # the server is away; the runners say so, and try again
-
-    def _bury_dead_pools(self) -> None:
-        for dead in take_dead(self._settings, self._host):
-            ended = descendants.end_marked(dead.runners)
-            freed = self._free_leases(dead.runners, [])
-            Reporter.say(
-                f"pool {dead.pid} had been killed: {freed} jobs went back to the queue, {ended} processes ended"
-            )
-
-    def _free_leases(self, runners: list[str], workers: list[str]) -> int:
-        try:
-            freed = self._storage.recover(runners)
-            for runner in runners:
-                self._storage.retire(runner, workers)
-            return freed
-        except ServerUnreachable:
-            return 0  # the leases will end by themselves
 
 
 def processors() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 from queuectl.model.command import EXEC
@@ -16,20 +17,22 @@ class Reporter:
 
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose
+        self._width = shutil.get_terminal_size((140, 24)).columns
 
     def ended(self, lease: Lease, outcome: Outcome, worker: str) -> None:
         """One job's attempt is over."""
         if not self._verbose:
             return
         command = lease.command.replace(b"\0", b" ") if lease.form == EXEC else lease.command
+        took = f"after {outcome.duration:.2f} s"
         said = {
-            COMPLETED: "completed",
-            RETRY: f"failed ({outcome.reason}), again in {outcome.delay:g} s",
-            DEAD: f"dead ({outcome.reason})",
-        }.get(outcome.verdict, outcome.verdict.replace("_", " "))
-        clock = time.strftime("%H:%M:%S")
-        shown = one_line(command.decode("utf-8", "replace"), 60)
-        self.say(f"{clock} {worker} {lease.job_id[:8]} {said} after {outcome.duration:.2f} s: {shown}")
+            COMPLETED: f"completed {took}",
+            RETRY: f"failed {took} ({outcome.reason}), retry in {outcome.delay:g} s",
+            DEAD: f"dead {took} ({outcome.reason})",
+        }.get(outcome.verdict, f"{outcome.verdict.replace('_', ' ')} {took}")
+        line = f"{time.strftime('%H:%M:%S')} {worker} {lease.job_id[:8]} {said}: "
+        shown = one_line(command.decode("utf-8", "replace"), max(20, self._width - len("queuectl: " + line)))
+        self.say(line + shown)
 
     @staticmethod
     def say(text: str) -> None:

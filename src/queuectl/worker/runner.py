@@ -74,6 +74,8 @@ class Runner:
         self._shown: dict[str, WorkerState] = {}
         self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict({"": {}})
         self._mean_seconds = 1.0
+        self._started = 0
+        self._ahead_planned = False
         self._view_planned = self._sweep_planned = False
         self._announced = False
         self._no_room = False
@@ -200,8 +202,18 @@ class Runner:
             else:
                 self._start(lease, variables)
         self._ready.extendleft(reversed(waits))
+        if self._ready and not self._free and not self._ahead_planned:
+            self._ahead_planned = True
+            self._loop.after(SHORT_SECONDS, partial(self._check_ahead, self._started))
         for lease in waits:
             self._dispatcher.fetch_environment(lease.env)
+
+    def _check_ahead(self, started_then: int) -> None:
+        """Jobs claimed ahead go back once all workers are held up: others may be free for them."""
+        self._ahead_planned = False
+        if self._ready and not self._free and self._started == started_then:
+            self._mean_seconds = 1.0
+            self._hand_back_ready()
 
     def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
         """The variables that were fetched."""
@@ -226,6 +238,7 @@ class Runner:
         log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
         running = JobProcess(lease, worker, pid, output, log, self._loop.clock())
         self._processes[pid] = running
+        self._started += 1
         self._loop.watch(output, partial(self._readable, running))
         if lease.timeout:
             running.timer = self._loop.after(

@@ -74,6 +74,9 @@ class Spawner:
         ]
         try:
             pid = self._run(lease, environ, files)
+        except ValueError as error:  # a variable without a name, or with a NUL byte
+            os.close(reader)
+            raise CannotStart(NOT_EXECUTABLE, f"its environment can't be used: {error}") from None
         except BaseException:
             os.close(reader)
             raise

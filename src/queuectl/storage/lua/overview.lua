@@ -4,7 +4,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      states
--- Reply     {{count for each state}, {worker, ...}, stop signal ('true' or ''), ids set aside}
+-- Reply     {{count for each state}, {worker, ...}, stop signal ('true' or ''), {id set aside, ...}}
 local counts = {}
 for i, state in ipairs(ARGV) do
   counts[i] = redis.call('ZCARD', INDEX[state])
@@ -13,5 +13,5 @@ return {
   counts,
   redis.call('ZRANGEBYSCORE', WORKERS, stamp(now), '+inf'),
   redis.call('GET', STOP_SIGNAL) or '',
-  redis.call('LLEN', SET_ASIDE),
+  redis.call('LRANGE', SET_ASIDE, 0, 99),
 }

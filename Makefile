@@ -1,0 +1,78 @@
+# `make demo` and `make test` do all their own set-up: they need Python 3.10 or newer and make, nothing else.
+# Everything is installed into .venv/ in this folder, whatever environment is active.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Says nothing unless it fails.
+define install
+	@echo 'Installing queuectl into $(VENV)/ ...'
+	@$(BIN)/python -m pip install --disable-pip-version-check --editable $(1) >$(VENV)/pip.log 2>&1 || { \
+	  cat $(VENV)/pip.log >&2; exit 1; }
+endef
+
+# Between 2 and 4 test processes, by the number of processors.
+TEST_PROCESSES = $(shell $(BIN)/python -c 'import os; print(max(2, min(4, os.cpu_count() or 2)))')
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help demo test bench lint clean
+
+help:
+	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
+	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
+	@echo 'make bench   measure speed;  make bench ARGS=--quick is a short trial'
+	@echo 'make lint    check style and types'
+	@echo 'make clean   remove what these commands made, .venv/ included'
+	@echo
+	@echo 'The first of them installs what it needs into .venv/. Another Python: make demo PYTHON=python3.12'
+
+demo: $(VENV)/ready
+	@$(BIN)/python -m demo.run $(ARGS)
+
+test: $(VENV)/ready-test
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(ARGS)
+
+bench: $(VENV)/ready
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck .ci/run; fi
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each stamp is younger than pyproject.toml once what it stands for is installed.
+
+$(VENV)/ready: pyproject.toml | $(BIN)/pip
+	$(call install,.)
+	@touch $@
+
+$(VENV)/ready-test: pyproject.toml | $(BIN)/pip
+	$(call install,'.[test]')
+	@touch $@ $(VENV)/ready
+
+$(VENV)/ready-dev: pyproject.toml | $(BIN)/pip
+	$(call install,'.[dev]')
+	@touch $@ $(VENV)/ready $(VENV)/ready-test
+
+# pip comes last into a new environment: one without it was interrupted, and is made again.
+$(BIN)/pip:
+	@command -v '$(PYTHON)' >/dev/null || { \
+	  echo 'There is no $(PYTHON) here. queuectl needs Python 3.10 or newer; install it, or name one:' >&2; \
+	  echo '    make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "queuectl needs Python 3.10 or newer; $(PYTHON) is $$('$(PYTHON)' -V 2>&1). Name another one:" >&2; \
+	  echo '    make $(MAKECMDGOALS) PYTHON=/path/to/python3' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(PYTHON) can make no virtual environment: its venv module is missing. Install it, then try again.' >&2; \
+	  echo '    Debian, Ubuntu: sudo apt install python3-venv' >&2; exit 1; }
+	@rm -rf $(VENV)
+	@'$(PYTHON)' -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

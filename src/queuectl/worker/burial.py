@@ -1,0 +1,27 @@
+"""What is done for a pool that was killed: its processes are ended, its leases freed, its workers forgotten."""
+
+from __future__ import annotations
+
+from queuectl.settings import Settings
+from queuectl.storage import RedisStorage
+from queuectl.worker import descendants
+from queuectl.worker.record import take_dead
+from queuectl.worker.report import Reporter
+
+
+def bury_dead_pools(settings: Settings, storage: RedisStorage, host: str) -> None:
+    """Do it for each pool of this queue that was killed on this host."""
+    for dead in take_dead(settings, host):
+        ended = descendants.end_marked(dead.runners)
+        numbers = range(1, dead.options.workers + 1)
+        freed = sum(
+            free_leases(storage, runner, [f"{runner}-{number}" for number in numbers]) for runner in dead.runners
+        )
+        Reporter.say(f"pool {dead.pid} had been killed: put back {freed} of its jobs, ended {ended} processes")
+
+
+def free_leases(storage: RedisStorage, runner: str, workers: list[str]) -> int:
+    """Put a dead runner's jobs back, and forget it and its workers. Gives how many jobs there were."""
+    freed = storage.recover([runner])
+    storage.retire(runner, workers)
+    return freed

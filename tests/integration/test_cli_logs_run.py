@@ -1,0 +1,196 @@
+"""`queuectl logs` and `queuectl run`: a job's output, as it was and as it comes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from cli import counts, enqueue, finish, job, on_terminal, pool, program, run, show, spawn, wait_for
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from waiting import wait_until
+
+THREE_ATTEMPTS = ("--max-retries", "2", "--backoff-base", "0", 'echo "attempt $QUEUECTL_ATTEMPT"; exit 1')
+
+
+def stdout_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def burst() -> None:
+    assert run("worker", "start", "--burst").code == 0
+
+
+# Logs ---------------------------------------------------------------------------------------------
+
+
+def test_both_streams_in_the_order_they_were_written(queue: RedisStorage) -> None:
+    job_id = enqueue("echo 1; echo 2 >&2; echo 3; printf 4")
+    burst()
+    assert run("logs", job_id).raw == b"1\n2\n3\n4"
+
+
+def test_every_attempt_has_a_log_of_its_own(queue: RedisStorage) -> None:
+    job_id = enqueue(*THREE_ATTEMPTS)
+    burst()
+    assert run("logs", job_id).out == "attempt 3\n"
+    for attempt in (1, 2, 3):
+        assert run("logs", job_id, "--attempt", str(attempt)).out == f"attempt {attempt}\n"
+    everything = run("logs", job_id, "--all")
+    assert everything.out == "attempt 1\nattempt 2\nattempt 3\n"
+    assert everything.err == "--- attempt 1 ---\n--- attempt 2 ---\n--- attempt 3 ---\n"
+    listed = run("logs", job_id, "--json").objects
+    assert [(each["attempt"], each["bytes"]) for each in listed] == [(1, 10), (2, 10), (3, 10)]
+    paths = [Path(each["path"]) for each in listed]
+    assert len(set(paths)) == 3
+    for path in paths:
+        assert path.is_relative_to(Path(queue.settings.home) / "logs")
+        assert path.stat().st_mode & 0o7777 == 0o600
+        assert path.parent.stat().st_mode & 0o077 == 0
+    assert "attempt 4" in run("logs", job_id, "--attempt", "4", code=1).err
+
+
+def test_the_last_lines(queue: RedisStorage) -> None:
+    job_id = enqueue("seq 100000")
+    burst()
+    assert run("logs", job_id, "--tail", "3").lines == ["99998", "99999", "100000"]
+    assert run("logs", job_id, "--tail", "0").raw == b""
+    assert len(run("logs", job_id, "-n", "1000000").lines) == 100_000
+
+
+def test_a_job_without_output_says_so_to_people_only(queue: RedisStorage) -> None:
+    silent, waiting = enqueue("true"), enqueue("--timeout", "1", "true")
+    run("cancel", waiting)
+    burst()
+    assert run("logs", silent) == (0, b"", "")
+    assert "wrote nothing" in on_terminal("logs", silent)
+    assert "has not run" in on_terminal("logs", waiting)
+
+
+def test_a_log_of_another_host_is_there(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    burst()
+    queue.r.hset(f"queuectl:jobs:{job_id}", "host", "elsewhere")
+    assert "elsewhere" in run("logs", job_id).err
+
+
+def test_output_is_followed_as_it_comes_through_all_attempts(queue: RedisStorage, tmp_path: Path) -> None:
+    script = (
+        f'cd {tmp_path}; echo "attempt $QUEUECTL_ATTEMPT"; touch begun$QUEUECTL_ATTEMPT;'
+        " until [ -e go$QUEUECTL_ATTEMPT ]; do sleep 0.02; done; echo more; [ $QUEUECTL_ATTEMPT = 2 ]"
+    )
+    job_id = enqueue("--backoff-base", "0.1", script)
+    process = spawn("logs", "--follow", job_id)
+    with pool(queue):
+        out = stdout_of(process)
+        for attempt in (b"1", b"2"):
+            assert out.readline() == b"attempt " + attempt + b"\n", "while the job waits for us"
+            assert process.poll() is None
+            (tmp_path / f"go{attempt.decode()}").touch()
+            assert out.readline() == b"more\n"
+        assert finish(process)[:2] == (0, b"")
+    assert job(queue, job_id).status is JobState.COMPLETED
+
+
+def test_following_a_job_that_is_over_gives_all_and_ends(queue: RedisStorage) -> None:
+    job_id = enqueue("seq 1000")
+    burst()
+    assert len(run("logs", "-f", job_id).lines) == 1_000
+
+
+def test_following_ends_when_the_job_is_cancelled_before_it_ran(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    process = spawn("logs", "-f", job_id)
+    wait_until(lambda: queue.r.hexists(f"queuectl:jobs:{job_id}", "watched"))
+    run("cancel", job_id)
+    assert finish(process).code == 0
+
+
+# Run ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 1, 42, 255])
+def test_run_exits_with_the_jobs_code(queue: RedisStorage, code: int) -> None:
+    with pool(queue):
+        answer = run("run", "--max-retries", "0", f"echo out; exit {code}", code=code)
+    assert answer.out == "out\n"
+    (job_id,) = [each["id"] for each in run("list", "--json").objects]
+    assert answer.err == ("" if code == 0 else f"Job {job_id[:8]} is dead: exit code {code}\n")
+
+
+def test_run_tells_how_a_job_was_ended(queue: RedisStorage, tmp_path: Path) -> None:
+    with pool(queue, grace=0.1):
+        assert (
+            "timed out after 0.2 s"
+            in run("run", "--timeout", "0.2", "--max-retries", "0", "sleep 100", code=124).err
+        )
+        run("run", "--max-retries", "0", "kill -9 $$", code=137)
+        run("run", "--max-retries", "0", "--", "no-such-program", code=127)
+        process = spawn("run", "echo begun; sleep 100")
+        assert stdout_of(process).readline() == b"begun\n"
+        run("cancel", queue.r.zrange("queuectl:running", 0, -1)[0])
+        assert finish(process).code == 125
+
+
+def test_run_gives_the_code_of_the_last_attempt(queue: RedisStorage) -> None:
+    with pool(queue):
+        answer = run(
+            "run",
+            "--max-retries",
+            "2",
+            "--backoff-base",
+            "0",
+            "echo $QUEUECTL_ATTEMPT; exit $((3 - QUEUECTL_ATTEMPT))",
+        )
+    assert answer.out == "1\n2\n3\n"
+
+
+def test_run_streams_the_output_as_it_comes(queue: RedisStorage, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with pool(queue):
+        process = spawn("run", f"echo first; until [ -e {gate} ]; do sleep 0.02; done; echo last")
+        assert stdout_of(process).readline() == b"first\n"
+        assert counts() == {"processing": 1}
+        gate.touch()
+        assert finish(process) == (0, b"last\n", "")
+
+
+def test_run_with_arguments_and_bytes(queue: RedisStorage) -> None:
+    with pool(queue):
+        assert run("run", "--", "printf", r"%s|\0\377", "a  b").raw == b"a  b|\0\xff"
+
+
+def test_run_without_a_worker_starts_one_for_this_job(queue: RedisStorage, tmp_path: Path) -> None:
+    answer = run("run", "--max-retries", "0", "echo $QUEUECTL_WORKER; exit 6", code=6)
+    assert answer.err.startswith("No worker is running")
+    assert answer.out.startswith(os.uname().nodename)
+    wait_until(lambda: not queue.overview().workers)
+    assert counts() == {"dead": 1}
+
+
+def test_run_uses_the_workers_that_are_there(queue: RedisStorage) -> None:
+    with pool(queue):
+        (worker,) = queue.overview().workers
+        assert run("run", "echo $QUEUECTL_WORKER") == (0, f"{worker}\n".encode(), "")
+
+
+def test_run_waits_for_its_turn(queue: RedisStorage, tmp_path: Path) -> None:
+    before = [enqueue(f"echo {number} >> order", cwd=tmp_path) for number in (1, 2)]
+    answer = run("run", "echo 3 >> order", cwd=tmp_path)
+    assert "2 jobs come first" in answer.err
+    assert (tmp_path / "order").read_text() == "1\n2\n3\n"
+    assert all(show(job_id)["status"] == "completed" for job_id in before)
+
+
+def test_run_into_a_pipe_that_closes(queue: RedisStorage) -> None:
+    with pool(queue):
+        script = f"{program()} run 'yes | head -c 3000000' | head -n 1"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
+        assert (done.stdout, done.stderr) == (b"y\n", b"")
+        (job_id,) = [each["id"] for each in run("list", "--json").objects]
+        wait_for(queue, job_id, JobState.COMPLETED)

@@ -1,0 +1,273 @@
+"""`queuectl list`, `show` and `status`: what people see, and what programs can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from itertools import chain, pairwise
+
+import pytest
+
+from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without_colours
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from waiting import wait_until
+
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+"""UTC, RFC 3339."""
+
+Text, Number, Moment, Nothing = "text", "number", "moment", "null"
+
+FIELDS = {
+    "id": Text,
+    "status": Text,
+    "command": Text,
+    "shell": "bool",
+    "queue": Text,
+    "attempts": Number,
+    "crashes": Number,
+    "max_retries": Number,
+    "backoff_base": Number,
+    "backoff_factor": Number,
+    "timeout": Nothing,
+    "cwd": Text,
+    "exit_code": Number,
+    "reason": Text,
+    "created_at": Moment,
+    "started_at": Moment,
+    "finished_at": Moment,
+    "next_retry_at": Nothing,
+    "worker": Text,
+    "host": Text,
+    "fence": Number,
+}
+"""What a job that completed has."""
+
+
+def kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return Moment if re.fullmatch(MOMENT, value) else Text
+    return Nothing if value is None else Number
+
+
+# JSON ---------------------------------------------------------------------------------------------
+
+
+def test_a_finished_job_as_json(queue: RedisStorage) -> None:
+    job_id = enqueue("echo fine")
+    assert run("worker", "start", "--burst").code == 0
+    job = show(job_id)
+    assert {name: kind(value) for name, value in job.items()} == FIELDS
+    assert job["id"] == job_id
+    assert (job["status"], job["exit_code"], job["attempts"], job["reason"]) == ("completed", 0, 1, "")
+    assert job["created_at"] <= job["started_at"] <= job["finished_at"]
+    assert job["cwd"] == os.getcwd()
+    assert job["host"] == os.uname().nodename
+    assert job["worker"].startswith(job["host"])
+
+
+def test_a_waiting_job_as_json(queue: RedisStorage) -> None:
+    job = show(enqueue("--timeout", "1.5", "--", "printf", "%s", "a b"))
+    assert list(job) == list(FIELDS)
+    empty = {name for name, value in job.items() if value is None}
+    assert empty == {"exit_code", "started_at", "finished_at", "next_retry_at", "worker", "host"}
+    assert (job["timeout"], job["shell"], job["command"]) == (1.5, False, "printf %s 'a b'")
+    assert (job["max_retries"], job["backoff_base"], job["backoff_factor"]) == (3, 2.0, 2.0)
+
+
+def test_a_failed_job_says_when_it_is_tried_again(queue: RedisStorage) -> None:
+    with pool(queue):
+        job_id = enqueue("--backoff-base", "1000", "exit 4")
+        wait_for(queue, job_id, JobState.FAILED)
+    job = show(job_id)
+    assert kind(job["next_retry_at"]) == Moment
+    assert job["next_retry_at"] > job["started_at"]
+    assert (job["finished_at"], job["exit_code"], job["reason"]) == (None, 4, "exit code 4")
+    assert re.search(r"^next retry +" + MOMENT + r" \(in 16m\d\ds\)$", run("show", job_id).out, re.M)
+
+
+def test_a_running_job_names_its_worker(queue: RedisStorage) -> None:
+    with pool(queue):
+        job_id = enqueue("sleep 100")
+        wait_until(lambda: run("status", "--json").object["workers"][0]["job"] == job_id)
+        status = run("status", "--json").object
+        (worker,) = status["workers"]
+        assert {name: kind(value) for name, value in worker.items()} == {
+            "name": Text,
+            "status": Text,
+            "job": Text,
+            "host": Text,
+            "pid": Number,
+            "started_at": Moment,
+            "heartbeat": Moment,
+        }
+        assert worker["status"] == "busy"
+        assert run("worker", "list", "--json").object == worker
+        assert show(job_id)["worker"] == worker["name"]
+        assert re.search(r"^Workers: 1, 1 busy$", run("status").out, re.M)
+        assert job_id[:8] in run("worker", "list").out
+        run("cancel", job_id)
+        wait_for(queue, job_id, JobState.CANCELLED)
+
+
+def test_lists_are_one_object_a_line(queue: RedisStorage) -> None:
+    run("enqueue", "--from", "-", stdin=b"echo 1\necho 2\necho 3\n")
+    objects = run("list", "--json").objects
+    assert [each["command"] for each in objects] == ["echo 3", "echo 2", "echo 1"], "what changed last comes first"
+    for each in objects:
+        cursor = each.pop("cursor")
+        assert show(each["id"]) == each
+        assert cursor.endswith(each["id"])
+
+
+@pytest.mark.parametrize("words", [["list"], ["dlq", "list"], ["worker", "list"]], ids=" ".join)
+def test_an_empty_list_is_no_output(words: list[str]) -> None:
+    assert run(*words, "--json").raw == b""
+
+
+# Pages --------------------------------------------------------------------------------------------
+
+
+def pages(*words: str) -> list[list[str]]:
+    """Ids, page by page: each goes on after the last line of the one before, until one is empty."""
+    found: list[list[str]] = []
+    after: list[str] = []
+    while objects := run("list", "--json", *words, *after).objects:
+        found.append([each["id"] for each in objects])
+        after = ["--after", objects[-1]["cursor"]]
+    return found
+
+
+def test_pages_show_every_job_exactly_once(queue: RedisStorage) -> None:
+    commands = [f"exit {number % 2}" for number in range(60)]
+    ids = run("enqueue", "--max-retries", "0", "--from", "-", stdin="\n".join(commands).encode()).lines
+    with pool(queue, count=4):
+        wait_until(
+            lambda: queue.overview().jobs[JobState.PENDING] + queue.overview().jobs[JobState.PROCESSING] == 0
+        )
+    ids += run("enqueue", "--from", "-", stdin=b"true\n" * 25).lines
+    shown = pages("--limit", "20")
+    assert [len(page) for page in shown] == [20, 20, 20, 20, 5]
+    assert sorted(chain(*shown)) == sorted(ids)
+    assert sorted(chain(*pages("--limit", "20", "--state", "dead"))) == sorted(ids[1:60:2])
+
+
+def test_pages_of_jobs_that_changed_in_the_same_instant(queue: RedisStorage) -> None:
+    ids = run("enqueue", "--from", "-", stdin=b"true\n" * 900).lines
+    later = run("enqueue", "--from", "-", stdin=b"true\n" * 150).lines
+    run("queue", "clear")  # in chunks, each in one instant
+    assert counts() == {"cancelled": 1_050}
+    assert len(run("list", "--limit", "0", "--json").lines) == 1_050
+    shown = pages("--limit", "170")
+    assert [len(page) for page in shown] == [170] * 6 + [30]
+    assert sorted(chain(*shown)) == sorted(ids + later)
+
+
+def test_a_new_job_does_not_disturb_who_turns_pages(queue: RedisStorage) -> None:
+    ids = run("enqueue", "--from", "-", stdin=b"true\n" * 10).lines
+    first = run("list", "--json", "--limit", "4").objects
+    new = enqueue("true")
+    rest = run("list", "--json", "--limit", "0", "--after", first[-1]["cursor"]).objects
+    seen = [each["id"] for each in first + rest]
+    assert new not in seen
+    assert sorted(seen) == sorted(ids)
+
+
+def test_a_terminal_is_told_how_to_go_on(queue: RedisStorage) -> None:
+    run("enqueue", "--from", "-", stdin=b"true\n" * 5)
+    shown = on_terminal("list", "--limit", "3", columns=200)
+    more = re.search(r"queuectl (list --.*--after \S+)", shown)
+    assert more
+    assert len(run(*more[1].split(), "--json").objects) == 2
+    assert "--after" not in on_terminal("list", "--limit", "5", columns=200)
+
+
+def test_only_one_state(queue: RedisStorage) -> None:
+    with pool(queue):
+        ids = {
+            "completed": enqueue("true"),
+            "dead": enqueue("--max-retries", "0", "false"),
+            "failed": enqueue("--backoff-base", "1000", "false"),
+        }
+        for state, job_id in ids.items():
+            wait_for(queue, job_id, JobState(state))
+        ids["processing"] = enqueue("sleep 100")
+        wait_for(queue, ids["processing"], JobState.PROCESSING)
+        ids["pending"] = enqueue("true")
+        ids["cancelled"] = enqueue("true")
+        run("cancel", ids["cancelled"])
+        assert counts() == dict.fromkeys(ids, 1)
+        for state, job_id in ids.items():
+            assert [each["id"] for each in run("list", "--state", state, "--json").objects] == [job_id]
+            assert re.search(rf"^  {state} +1$", run("status").out, re.M)
+        run("cancel", ids["processing"])
+        wait_for(queue, ids["pending"], JobState.COMPLETED)
+
+
+# Ids ----------------------------------------------------------------------------------------------
+
+
+def test_any_unique_prefix_names_a_job(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    for length in (4, 8, 15, 16):
+        assert show(job_id[:length])["id"] == job_id
+    assert show(job_id.upper())["id"] == job_id
+    assert show(f" {job_id} ")["id"] == job_id
+
+
+def test_the_table_shows_ids_that_work(queue: RedisStorage) -> None:
+    enqueue("echo hello")
+    heading, line = run("list").lines
+    assert heading.split()[:3] == ["ID", "STATE", "ATTEMPTS"]
+    assert heading.endswith("  COMMAND")
+    short, state, attempts, _, *command = line.split()
+    assert (state, attempts, command) == ("pending", "0/4", ["echo", "hello"])
+    assert show(short)["command"] == "echo hello"
+
+
+# Colour -------------------------------------------------------------------------------------------
+
+
+def test_colour_is_for_terminals_and_says_nothing_alone(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    for words in (["list"], ["status"], ["show", job_id]):
+        plain = run(*words).out
+        assert "\x1b" not in plain
+        assert "pending" in plain
+        coloured = on_terminal(*words, columns=200)
+        assert "\x1b[" in coloured
+        assert "pending" in without_colours(coloured)
+        assert "\x1b" not in on_terminal(*words, columns=200, env={"NO_COLOR": "1"})
+    assert "\x1b" not in run("show", "ffff", code=3).err
+    assert "\x1b[" in on_terminal("show", "ffff", code=3)
+    assert "\x1b" not in on_terminal("list", "--json", columns=200)
+
+
+def test_json_holds_any_command_in_ascii(queue: RedisStorage) -> None:
+    job_id = enqueue(b'echo "\xff\x1b[2J\n\xc3\xa9\\')
+    raw = run("show", job_id, "--json").raw
+    assert raw.isascii()
+    assert raw.count(b"\n") == 1
+    assert os.fsencode(json.loads(raw)["command"]) == b'echo "\xff\x1b[2J\n\xc3\xa9\\'
+
+
+def test_versions_and_help() -> None:
+    assert re.fullmatch(r"queuectl, version \d+\.\d+\.\d+\S*\n", run("--version").out)
+    top = run("--help").out
+    assert top == run("-h").out
+    assert "Examples:" in top
+    named = re.findall(r"^  (\w+)  ", top.partition("Commands:")[2], re.M)
+    assert {"enqueue", "list", "worker", "dlq", "logs", "status", "queue", "config", "run", "show"} <= set(named)
+
+
+def test_status_counts_each_job_once_while_they_change(queue: RedisStorage) -> None:
+    run("enqueue", "--from", "-", stdin=b"true\n" * 300)
+    with pool(queue, count=4):
+        seen = []
+        while not seen or seen[-1].get("completed", 0) < 300:
+            seen.append(counts())
+    assert all(sum(each.values()) == 300 for each in seen)
+    assert all(a.get("completed", 0) <= b.get("completed", 0) for a, b in pairwise(seen))

@@ -1,0 +1,106 @@
+"""What enqueue writes, and that it writes all or nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from queuectl.model.config import ENQUEUE_DEFAULTS
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from queuectl.storage.encoding import unpack_variables
+from queuectl.storage.scripts import CHUNK
+from steps import add, add_as, add_one, claim, fields_of, ids_in, key, new_ids, queue_of
+
+
+def test_the_hash_can_be_read_with_hgetall(storage: RedisStorage) -> None:
+    job_id = add_one(storage, b"echo hello")
+    fields = storage.r.hgetall(storage.keys.job(job_id))
+    created_at = float(fields.pop("created_at"))
+    assert fields == {
+        "status": "pending",
+        "attempts": "0",
+        "command": "echo hello",
+        "timeout": "0",
+        "max_retries": "3",
+        "backoff_base": "2",
+        "backoff_factor": "2",
+    }
+    seconds, _ = storage.r.time()
+    assert abs(created_at - seconds) < 60
+
+
+def test_the_oldest_is_taken_first(storage: RedisStorage) -> None:
+    first, second = add_one(storage), add_one(storage)
+    third, fourth = add(storage, 2)
+    assert queue_of(storage) == [first, second, third, fourth]
+    assert ids_in(storage, "idx:pending") == [first, second, third, fourth]
+
+
+def test_options_stand_above_the_config_and_that_above_the_defaults(storage: RedisStorage) -> None:
+    storage.set_config({"max_retries": "7", "timeout": "1.5"})
+    fields = fields_of(storage, add_one(storage, timeout="30"))
+    assert fields["timeout"] == b"30"
+    assert fields["max_retries"] == b"7"
+    assert fields["backoff_base"] == b"2"
+
+
+def test_the_policy_is_fixed_at_enqueue(storage: RedisStorage) -> None:
+    add(storage)
+    storage.set_config({"max_retries": "9"})
+    assert claim(storage)[0].policy.max_retries == 3
+
+
+def test_every_byte_of_a_command_but_nul_is_kept(storage: RedisStorage) -> None:
+    command = bytes(range(1, 256))
+    job_id = add_one(storage, command)
+    job = storage.job(job_id)
+    assert job is not None
+    assert job.command == command
+    assert claim(storage)[0].command == command
+
+
+def test_a_whole_chunk_goes_in_one_call(storage: RedisStorage) -> None:
+    ids = new_ids(CHUNK)
+    add_as(storage, ids)
+    assert storage.overview().jobs[JobState.PENDING] == CHUNK
+    assert [lease.job_id for lease in claim(storage, CHUNK)] == ids
+
+
+@pytest.mark.parametrize("taken_at", [0, 1, 2])
+def test_when_one_id_is_taken_none_is_added(storage: RedisStorage, taken_at: int) -> None:
+    taken = add_one(storage, b"first")
+    ids = new_ids(3)
+    ids[taken_at] = taken
+    answer = storage.enqueue([(job_id, b"second") for job_id in ids], defaults=ENQUEUE_DEFAULTS, options={})
+    assert answer == taken
+    assert queue_of(storage) == [taken]
+    assert fields_of(storage, taken)["command"] == b"first"
+    assert storage.exist(ids).count(True) == 1
+
+
+def test_variables_are_stored_once_for_all_jobs_that_share_them(storage: RedisStorage) -> None:
+    variables = {b"PATH": b"/bin:/\xff=odd", b"LANG": b""}
+    one, two = add(storage, 2, variables=variables)
+    other = add(storage, 1, variables={b"PATH": b"/bin"})[0]
+    digest = fields_of(storage, one)["env"].decode()
+    assert fields_of(storage, two)["env"].decode() == digest != fields_of(storage, other)["env"].decode()
+    place = storage.keys.environment(digest)
+    packed, jobs = storage.exchange([("HGET", place, "variables"), ("HGET", place, "jobs")])
+    assert unpack_variables(packed) == variables
+    assert jobs == b"2"
+    assert claim(storage)[0].env == digest
+
+
+def test_one_token_wakes_whoever_waits(storage: RedisStorage) -> None:
+    add(storage, 3)
+    add(storage, 3)
+    assert storage.r.lrange(storage.keys.wake, 0, -1) == ["1"]
+
+
+def test_a_list_of_the_wrong_type_stops_enqueue_before_anything_is_written(storage: RedisStorage) -> None:
+    storage.r.set(key(storage, "jobs"), "not a list")
+    ids = new_ids(2)
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        add_as(storage, ids)
+    assert storage.exist(ids) == [False, False]
+    assert ids_in(storage, "idx:pending") == []

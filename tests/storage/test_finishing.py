@@ -1,0 +1,145 @@
+"""How an attempt ends: what each verdict makes of the job."""
+
+from __future__ import annotations
+
+import pytest
+
+from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from queuectl.storage.calls import Spoiled
+from steps import add, add_one, claim, fields_of, finish, ids_in, key, now, queue_of
+from waiting import wait_until
+
+
+def test_completed(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, COMPLETED, duration=20) == "completed"
+    job = storage.job(job_id)
+    assert job is not None
+    assert job.status is JobState.COMPLETED
+    assert job.exit_code == 0
+    assert job.attempts == 1
+    assert job.worker == "pool.1"
+    assert job.finished_at is not None
+    assert job.started_at == pytest.approx(job.finished_at - 20, abs=1e-3)
+    assert ids_in(storage, "idx:completed") == [job_id]
+    assert ids_in(storage, "running") == []
+
+
+def test_failed_with_another_attempt_to_come(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, RETRY, exit_code=2, reason="exit code 2", delay=100) == "failed"
+    job = storage.job(job_id)
+    assert job is not None
+    assert (job.status, job.exit_code, job.reason, job.attempts) == (JobState.FAILED, 2, "exit code 2", 1)
+    assert job.finished_at is None
+    assert job.next_retry_at is not None
+    assert 50 < job.next_retry_at - now(storage) <= 100
+    assert storage.r.zscore(key(storage, "retry_queue"), job_id) == pytest.approx(job.next_retry_at)
+    assert ids_in(storage, "running") == []
+
+
+def test_failed_for_good(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, DEAD, exit_code=127, reason="not found") == "dead"
+    job = storage.job(job_id)
+    assert job is not None
+    assert (job.status, job.exit_code, job.reason) == (JobState.DEAD, 127, "not found")
+    assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == [job_id]
+    assert ids_in(storage, "idx:dead") == [job_id]
+    assert ids_in(storage, "running") == []
+
+
+def test_cancelled_by_its_worker(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, CANCELLED, exit_code=None, reason="cancelled") == "cancelled"
+    assert fields_of(storage, job_id)["exit_code"] == b""
+    job = storage.job(job_id)
+    assert job is not None
+    assert job.exit_code is None
+    assert ids_in(storage, "idx:cancelled") == [job_id]
+    assert ids_in(storage, "running") == []
+
+
+def test_handed_back_goes_to_the_front_and_counts_nothing(storage: RedisStorage) -> None:
+    first, second = add(storage, 2)
+    (lease,) = claim(storage)
+    storage.r.delete(storage.keys.wake)
+    assert finish(storage, lease, HANDED_BACK) == "pending"
+    job = storage.job(first)
+    assert job is not None
+    assert (job.attempts, job.crashes) == (0, 0)
+    assert queue_of(storage) == [first, second]
+    assert storage.r.llen(storage.keys.wake) == 1
+    assert claim(storage)[0].fence == 2
+
+
+def test_a_crash_is_counted_apart_from_attempts(storage: RedisStorage) -> None:
+    first, second = add(storage, 2)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, CRASHED) == "pending"
+    job = storage.job(first)
+    assert job is not None
+    assert (job.attempts, job.crashes) == (0, 1)
+    assert job.reason == "its worker died (1 of 5)"
+    assert queue_of(storage) == [first, second]
+
+
+def test_a_batch_is_answered_in_its_order(storage: RedisStorage) -> None:
+    add(storage, 5)
+    leases = claim(storage, 5)
+    verdicts = [DEAD, RETRY, COMPLETED, HANDED_BACK, CANCELLED]
+    results = [(lease, Outcome(verdict, delay=100), "w") for lease, verdict in zip(leases, verdicts, strict=True)]
+    assert storage.finish(results) == ["dead", "failed", "completed", "pending", "cancelled"]
+    assert storage.finish(results) == ["stale"] * 5
+    assert ids_in(storage, "running") == []
+
+
+def test_one_lease_ends_once(storage: RedisStorage) -> None:
+    add(storage)
+    (lease,) = claim(storage)
+    result = (lease, Outcome(COMPLETED, 0), "w")
+    assert storage.finish([result, result]) == ["completed", "stale"]
+    job = storage.job(lease.job_id)
+    assert job is not None
+    assert job.attempts == 1
+
+
+@pytest.mark.parametrize("verdict", [COMPLETED, RETRY, DEAD, CANCELLED, HANDED_BACK, CRASHED])
+def test_a_removed_job_takes_no_result(storage: RedisStorage, verdict: str) -> None:
+    assert finish(storage, Spoiled("feedfeed", 1, ""), verdict) == "stale"  # type: ignore[arg-type]
+    assert storage.exist(["feedfeed"]) == [False]
+
+
+@pytest.mark.parametrize("verdict", [COMPLETED, DEAD, CANCELLED])
+def test_the_end_of_a_watched_job_is_published(storage: RedisStorage, verdict: str) -> None:
+    job_id = add_one(storage)
+    assert storage.watch(job_id) == "pending"
+    (lease,) = claim(storage)
+    with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.ssubscribe(storage.keys.done(job_id))
+        channel.get_message(timeout=1)  # the answer to the subscription
+        finish(storage, lease, verdict)
+        message = wait_until(lambda: channel.get_message(timeout=1))
+    assert message["data"] == verdict
+
+
+def test_nothing_is_published_for_a_failure_that_is_tried_again(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    storage.watch(job_id)
+    with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.ssubscribe(storage.keys.done(job_id))
+        channel.get_message(timeout=1)
+        finish(storage, claim(storage)[0], RETRY)
+        finish(storage, claim(storage)[0], DEAD)  # and this one is the first word
+        assert wait_until(lambda: channel.get_message(timeout=1))["data"] == "dead"
+
+
+def test_an_unknown_job_is_not_watched(storage: RedisStorage) -> None:
+    assert storage.watch("feedfeed") == ""
+    assert storage.exist(["feedfeed"]) == [False]

@@ -1,0 +1,198 @@
+"""Whoever else writes to the server: what is a job runs, what isn't is set aside, and nothing gets stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from queuectl.errors import RecordInvalid
+from queuectl.model.job import DEAD, RETRY, Outcome
+from queuectl.model.lifecycle import JobState
+from queuectl.model.retry import RetryPolicy
+from queuectl.queue_manager import QueueManager
+from queuectl.storage import RedisStorage
+from steps import (
+    EXPIRED,
+    add,
+    add_one,
+    beat,
+    claim,
+    complete,
+    fields_of,
+    finish,
+    ids_in,
+    key,
+    look,
+    prune,
+    status_of,
+)
+
+FOREIGN = "feedfeedfeedfeed"
+MALFORMED = ["", "abc", "ABCDEF00", "../../etc", "xyz", "feed:feed", "a" * 33, "feed feed", "*", "fee\n"]
+
+
+def push(storage: RedisStorage, *ids: str) -> None:
+    """What ``redis-cli LPUSH queuectl:jobs ID`` does."""
+    storage.r.lpush(key(storage, "jobs"), *ids)
+
+
+def put(storage: RedisStorage, job_id: str = FOREIGN, **fields: str) -> None:
+    """What ``redis-cli HSET queuectl:jobs:ID ...`` and LPUSH do."""
+    storage.r.hset(storage.keys.job(job_id), mapping=fields)
+    push(storage, job_id)
+
+
+def test_a_hash_with_a_status_and_a_command_is_a_job(storage: RedisStorage) -> None:
+    put(storage, status="pending", command="echo hi")
+    assert storage.job(FOREIGN) is not None
+    (lease,) = claim(storage)
+    assert lease == (FOREIGN, 1, b"echo hi", "shell", b"", "", 0.0, 0, RetryPolicy(), "default")
+    assert finish(storage, lease, RETRY) == "failed"
+    assert finish(storage, claim(storage)[0]) == "completed"
+    job = storage.job(FOREIGN)
+    assert job is not None
+    assert (job.status, job.attempts) == (JobState.COMPLETED, 2)
+    assert QueueManager(storage).resolve(FOREIGN) == FOREIGN
+    assert prune(storage, completed_retention=0) == [FOREIGN]
+
+
+def test_an_unknown_id_is_passed_over(storage: RedisStorage) -> None:
+    push(storage, FOREIGN)
+    job_id = add_one(storage)
+    assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
+    assert storage.exist([FOREIGN]) == [False]
+
+
+def test_an_id_that_is_there_twice_runs_once(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    push(storage, job_id, job_id)
+    assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
+    push(storage, job_id)
+    assert claim(storage, 5) == []
+    assert status_of(storage, job_id) is JobState.PROCESSING
+
+
+def test_pushing_a_finished_job_does_not_run_it_again(storage: RedisStorage) -> None:
+    (job_id,) = complete(storage)
+    push(storage, job_id)
+    assert claim(storage, 5) == []
+    assert status_of(storage, job_id) is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("bad", MALFORMED)
+def test_an_id_that_no_path_may_be_made_of_is_set_aside(storage: RedisStorage, bad: str) -> None:
+    put(storage, bad, status="pending", command="echo hi")
+    job_id = add_one(storage)
+    assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
+    assert storage.overview().set_aside == [bad]
+    assert storage.r.lrange(key(storage, "set_aside"), 0, -1) == [bad]
+
+
+@pytest.mark.parametrize("status", ["", "Pending", "running", "\x1b[31m"])
+def test_so_is_a_job_of_no_known_state(storage: RedisStorage, status: str) -> None:
+    put(storage, status=status, command="echo hi")
+    assert claim(storage, 5) == []
+    assert storage.r.lrange(key(storage, "set_aside"), 0, -1) == [FOREIGN]
+
+
+def test_so_is_what_is_no_hash(storage: RedisStorage) -> None:
+    storage.r.set(storage.keys.job(FOREIGN), "a string")
+    push(storage, FOREIGN)
+    job_id = add_one(storage)
+    assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
+    assert storage.r.lrange(key(storage, "set_aside"), 0, -1) == [FOREIGN]
+    assert storage.cancel([FOREIGN]) == storage.dlq_retry([FOREIGN]) == ["missing"]
+    assert storage.delete(JobState.DEAD, [FOREIGN]) == []
+    assert storage.watch(FOREIGN) == ""
+    assert storage.r.get(storage.keys.job(FOREIGN)) == "a string"
+
+
+def test_what_is_set_aside_is_capped(storage: RedisStorage) -> None:
+    push(storage, *(f"not an id {number}" for number in range(1_300)))
+    for number in range(1_300):
+        storage.r.hset(storage.keys.job(f"not an id {number}"), "status", "pending")
+    while look(storage, 200).pending:
+        pass
+    assert storage.r.llen(key(storage, "set_aside")) == 1_000
+    assert len(storage.overview().set_aside) == 100
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"command": ""},
+        {"command": "a\0b"},
+        {"command": "x" * 200_000},
+        {"command": "true", "form": "magic"},
+        {"command": "true", "attempts": "many"},
+        {"command": "true", "attempts": "-1"},
+        {"command": "true", "attempts": "9223372036854775807"},
+        {"command": "true", "timeout": "soon"},
+        {"command": "true", "timeout": "nan"},
+        {"command": "true", "max_retries": "1.5"},
+        {"command": "true", "backoff_base": "-2"},
+        {"command": "true", "backoff_factor": "inf"},
+    ],
+    ids=lambda fields: " ".join(f"{name}={value[:9]!r}" for name, value in fields.items()) or "no command",
+)
+def test_a_job_that_cannot_be_run_ends_in_the_dead_letter_queue(
+    storage: RedisStorage, fields: dict[str, str]
+) -> None:
+    put(storage, status="pending", **fields)
+    job_id = add_one(storage)
+    answer = look(storage, 5)
+    assert [lease.job_id for lease in answer.leases] == [job_id]
+    (spoiled,) = answer.spoiled
+    assert spoiled.job_id == FOREIGN
+    assert spoiled.reason.startswith("not a valid job: ")
+    # A worker reports it together with others, whose results must not suffer.
+    results = [
+        (spoiled, Outcome(DEAD, None, spoiled.reason), "w"),
+        (answer.leases[0], Outcome("completed", 0), "w"),
+    ]
+    assert storage.finish(results) == ["dead", "completed"]
+    assert ids_in(storage, "idx:dead") == [FOREIGN]
+    assert ids_in(storage, "idx:completed") == [job_id]
+    assert ids_in(storage, "running") == []
+
+
+@pytest.mark.parametrize("crashes", ["many", "1.5", "", "9223372036854775807", "nan", "-9"])
+def test_a_damaged_count_of_crashes_stops_nobody(storage: RedisStorage, crashes: str) -> None:
+    put(storage, status="pending", command="true", crashes=crashes)
+    for _ in range(20):
+        if not claim(storage, lease_seconds=EXPIRED):
+            break
+    beat(storage)
+    assert status_of_raw(storage, FOREIGN) == b"dead"
+    job_id = add_one(storage)
+    assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
+
+
+@pytest.mark.parametrize("fence", ["old", "1.5", "", "nan", "inf", "-3", "99999999999999999999"])
+def test_a_damaged_fence_leaves_no_job_running_for_ever(storage: RedisStorage, fence: str) -> None:
+    put(storage, status="pending", command="true", fence=fence)
+    for _ in range(10):
+        leases = claim(storage, lease_seconds=EXPIRED)
+        if not leases or finish(storage, leases[0]) == "completed":
+            break
+    beat(storage)
+    assert status_of_raw(storage, FOREIGN) in (b"completed", b"dead")
+    assert ids_in(storage, "running") == []
+
+
+def test_a_job_that_cannot_be_read_says_which_field(storage: RedisStorage) -> None:
+    put(storage, status="pending", command="true", timeout="soon")
+    with pytest.raises(RecordInvalid, match="timeout"):
+        storage.job(FOREIGN)
+
+
+def test_rubbish_in_the_stop_signal_stops_nobody(storage: RedisStorage) -> None:
+    storage.r.set(storage.keys.stop_signal, "maybe")
+    add(storage)
+    assert len(claim(storage)) == 1
+    assert not beat(storage).stopped
+    assert not storage.overview().stopped
+
+
+def status_of_raw(storage: RedisStorage, job_id: str) -> bytes:
+    return fields_of(storage, job_id)["status"]

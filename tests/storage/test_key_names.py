@@ -1,0 +1,99 @@
+"""The documented keys: exactly these names, of these types, the same in Python and in Lua."""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+import pytest
+
+from queuectl.errors import InvalidInput
+from queuectl.model.config import SETTINGS
+from queuectl.model.lifecycle import JobState
+from queuectl.model.limits import MAX_CRASHES
+from queuectl.storage import RedisStorage, keys
+from queuectl.storage.calls import WorkerState
+from queuectl.storage.keys import Keys
+from queuectl.storage.scripts import names, source
+from steps import add, beat, bury, claim, fail
+
+TABLE_ROW = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}\S", re.MULTILINE)
+CONSTANT = re.compile(r"^(?:local (\w+)|  (\w+)) = prefix \.\. ':([^']+)'", re.MULTILINE)
+
+
+def documented() -> dict[str, str]:
+    """Key pattern -> type, as the table in keys.py has them."""
+    rows = TABLE_ROW.findall(keys.__doc__ or "")
+    return {name: kind for cell, kind in rows for name in re.findall("``([^`]+)``", cell)}
+
+
+def used_by_scripts() -> set[str]:
+    """Key names in keys.lua; those of which there are many end in a colon."""
+    return {name for _, _, name in CONSTANT.findall(source("claim").decode())}
+
+
+def test_the_documented_names_and_types(valkey_storage: RedisStorage) -> None:
+    storage = RedisStorage(valkey_storage.settings.redis_url)
+    try:
+        (dead,), (failed,) = bury(storage), fail(storage)
+        running, pending = add(storage, 2)
+        (lease,) = claim(storage)
+        beat(storage, WorkerState("host-1.1", "busy", lease.job_id, lease.fence))
+        storage.set_config({"max_retries": "1"})
+        storage.stop()
+        server = storage.r
+        assert server.type("queuectl:jobs") == "list"
+        assert server.lrange("queuectl:jobs", 0, -1) == [pending]
+        assert server.type(f"queuectl:jobs:{running}") == "hash"
+        assert server.hget(f"queuectl:jobs:{running}", "status") == "processing"
+        assert server.hgetall("queuectl:config") == {"max_retries": "1"}
+        ((member, retry_at),) = server.zrange("queuectl:retry_queue", 0, -1, withscores=True)
+        assert (member, f"{retry_at:.6f}") == (failed, server.hget(f"queuectl:jobs:{failed}", "next_retry_at"))
+        assert server.lrange("queuectl:dead_letter", 0, -1) == [dead]
+        assert server.hget("queuectl:worker:host-1.1", "job") == running
+        assert server.ttl("queuectl:worker:host-1.1") > 0
+        assert server.get("queuectl:stop_signal") == "true"
+    finally:
+        storage.r.delete(*storage.r.keys("queuectl:*"))
+        storage.close()
+
+
+def test_every_key_of_the_scripts_is_documented_and_the_other_way_round() -> None:
+    in_table = {re.sub("<.*", "", name) for name in documented()}
+    in_scripts = {re.sub("^idx:.*", "idx:", name) for name in used_by_scripts()}
+    assert in_scripts == in_table
+
+
+def test_python_uses_names_that_the_scripts_use() -> None:
+    used = used_by_scripts()
+    space = Keys("n")
+    for name in ("config", "stop_signal", "wake"):
+        assert getattr(space, name).removeprefix("n:") in used
+    for build in (space.job, space.worker, space.control, space.environment, space.done):
+        assert build("x").removeprefix("n:").removesuffix("x") in used
+
+
+def test_every_state_has_an_index() -> None:
+    indexes = {state for _, state, _ in CONSTANT.findall(source("claim").decode()) if state}
+    assert indexes == {state.value for state in JobState}
+
+
+def test_lua_and_python_have_the_same_limits() -> None:
+    assert f"MAX_CRASHES = {MAX_CRASHES}\n" in source("claim").decode()
+    bounds = re.search(r"local MOST = \{(.*?)\}", source("enqueue").decode(), re.DOTALL)
+    assert bounds is not None
+    in_lua = dict(re.findall(r"(\w+) = ([^,]+),", bounds[1]))
+    assert in_lua.keys() == SETTINGS.keys()
+    for name, product in in_lua.items():
+        most = prod(366 * 86_400 if factor == "YEAR" else int(factor) for factor in product.split(" * "))
+        assert SETTINGS[name].check(most) == most
+        with pytest.raises(InvalidInput):
+            SETTINGS[name].check(most + 1)
+
+
+def test_all_keys_of_a_script_share_the_slot_of_its_namespace() -> None:
+    """In a cluster one call may touch one slot only: every name begins with KEYS[1]."""
+    for name in names():
+        text = source(name).decode()
+        literals = set(re.findall(r"(?:call|pcall)\('\w+', '([^']*)'", text))
+        assert not literals, f"{name} names a key without the namespace: {literals}"

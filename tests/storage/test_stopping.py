@@ -1,0 +1,41 @@
+"""`worker stop` and `worker resume`: one key, and a message to every pool."""
+
+from __future__ import annotations
+
+from queuectl.queue_manager import QueueManager
+from queuectl.storage import RedisStorage
+from queuectl.storage.calls import WorkerState
+from steps import beat, key
+from waiting import wait_until
+
+
+def test_every_live_runner_is_told(storage: RedisStorage) -> None:
+    beat(storage, WorkerState("a.1", "idle"), WorkerState("a.2", "busy"), runner="a")
+    beat(storage, WorkerState("b.1", "idle"), runner="b")
+    assert QueueManager(storage).stop_workers() == 3
+    assert storage.r.get(key(storage, "stop_signal")) == "true"
+    for runner in ("a", "b"):
+        control = storage.keys.control(runner)
+        assert storage.r.lrange(control, 0, -1) == ["stop"]
+        assert 0 < storage.r.ttl(control) <= 3600
+    assert storage.overview().stopped
+
+
+def test_a_runner_that_is_gone_is_not(storage: RedisStorage) -> None:
+    beat(storage, WorkerState("gone.1", "idle"), runner="gone", life_seconds=1)
+    wait_until(lambda: storage.overview().workers == [])
+    assert storage.stop() == 0
+    assert storage.r.exists(storage.keys.control("gone")) == 0
+
+
+def test_stop_holds_with_no_worker_there(storage: RedisStorage) -> None:
+    assert storage.stop() == 0
+    assert QueueManager(storage).status().stopped
+
+
+def test_resume_takes_it_back(storage: RedisStorage) -> None:
+    assert QueueManager(storage).resume_workers() is False
+    storage.stop()
+    assert QueueManager(storage).resume_workers() is True
+    assert not storage.overview().stopped
+    assert storage.r.exists(key(storage, "stop_signal")) == 0

@@ -1,0 +1,47 @@
+"""Waiting for the end of one job."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from threading import Thread
+
+import pytest
+
+from queuectl.model.job import COMPLETED, DEAD, RETRY
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from queuectl.storage.watcher import Watcher
+from steps import add_one, claim, complete, finish
+
+
+def test_a_job_that_has_ended_is_not_waited_for(storage: RedisStorage) -> None:
+    (job_id,) = complete(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        assert watcher.wait(0) is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("verdict", [COMPLETED, DEAD])
+def test_an_end_that_comes_before_the_wait_is_seen(storage: RedisStorage, verdict: str) -> None:
+    job_id = add_one(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        finish(storage, claim(storage)[0], verdict)
+        assert watcher.wait(20) is JobState(verdict)
+
+
+def test_an_end_that_comes_during_the_wait(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    (lease,) = claim(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        other = Thread(target=finish, args=(storage, lease))
+        other.start()
+        assert watcher.wait(20) is JobState.COMPLETED
+        other.join()
+
+
+def test_a_failure_that_is_tried_again_is_no_end(storage: RedisStorage) -> None:
+    job_id = add_one(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        finish(storage, claim(storage)[0], RETRY)
+        assert watcher.wait(0.01) is None
+        storage.cancel([job_id])
+        assert watcher.wait(20) is JobState.CANCELLED

@@ -1,0 +1,132 @@
+"""What a value may be, at both ends of every bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from queuectl.errors import InvalidInput
+from queuectl.model import limits
+from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, SHELL, check, joined
+
+NUMBERS = [limits.timeout, limits.backoff_base, limits.backoff_factor]
+ALL = [*NUMBERS, limits.max_retries]
+NAMES = {
+    limits.timeout: "timeout",
+    limits.backoff_base: "backoff-base",
+    limits.backoff_factor: "backoff-factor",
+    limits.max_retries: "max-retries",
+}
+MOST = {
+    limits.timeout: limits.YEAR_SECONDS,
+    limits.backoff_base: limits.YEAR_SECONDS,
+    limits.backoff_factor: limits.MAX_FACTOR,
+    limits.max_retries: limits.MAX_RETRIES,
+}
+NO_NUMBERS = [
+    "",
+    "many",
+    "1,5",
+    "0x10",
+    "1 2",
+    None,
+    [],
+    object(),
+    "1" * 5_000,
+    10**400,
+    float("nan"),
+    float("inf"),
+]
+
+Check = Callable[[object], float]
+
+
+@pytest.mark.parametrize("limit", ALL)
+def test_both_bounds_are_allowed(limit: Check) -> None:
+    assert limit(0) == 0
+    assert limit(MOST[limit]) == MOST[limit]
+
+
+@pytest.mark.parametrize("limit", ALL)
+@pytest.mark.parametrize("value", [-1, "-1", -0.001])
+def test_nothing_is_negative(limit: Check, value: object) -> None:
+    with pytest.raises(InvalidInput, match=NAMES[limit]):
+        limit(value)
+
+
+@pytest.mark.parametrize("limit", ALL)
+def test_nothing_is_greater_than_its_bound(limit: Check) -> None:
+    with pytest.raises(InvalidInput, match=NAMES[limit]):
+        limit(MOST[limit] + 1)
+
+
+@pytest.mark.parametrize("limit", ALL)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:12])
+def test_what_is_no_number_is_named(limit: Check, value: object) -> None:
+    with pytest.raises(InvalidInput, match=NAMES[limit]) as caught:
+        limit(value)
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("limit", NUMBERS)
+@pytest.mark.parametrize("value", [1.5, "1.5", b"1.5"])
+def test_numbers_come_as_numbers_text_or_bytes(limit: Check, value: object) -> None:
+    assert limit(value) == 1.5
+
+
+@pytest.mark.parametrize("value", [3, 3.0, "3", b"3"])
+def test_retries_are_whole(value: object) -> None:
+    result = limits.max_retries(value)
+    assert result == 3
+    assert isinstance(result, int)
+
+
+@pytest.mark.parametrize("value", [2.5, "2.5", "3.0", b"1e2"])
+def test_half_a_retry_is_none(value: object) -> None:
+    with pytest.raises(InvalidInput, match="whole number"):
+        limits.max_retries(value)
+
+
+@pytest.mark.parametrize(
+    "command", [b"true", b"\xff\xfe", "café 日本".encode(), b" x ", b"a\nb", b"x" * MAX_ARGUMENT_BYTES]
+)
+def test_commands_for_the_shell(command: bytes) -> None:
+    check(command, SHELL)
+
+
+@pytest.mark.parametrize("command", [b"ls", b"ls\0", b"ls\0-l\0\xff\n", b"x\0" + b"y" * MAX_ARGUMENT_BYTES])
+def test_commands_without_one(command: bytes) -> None:
+    check(command, EXEC)
+
+
+@pytest.mark.parametrize(
+    ("command", "form", "why"),
+    [
+        (b"", SHELL, "empty"),
+        (b" \n\t", SHELL, "empty"),
+        (b"a\0b", SHELL, "NUL"),
+        (b"x" * (MAX_ARGUMENT_BYTES + 1), SHELL, "131,072 bytes"),
+        (b"", EXEC, "empty"),
+        (b"\0-l", EXEC, "empty"),
+        (b"x\0" + b"y" * (MAX_ARGUMENT_BYTES + 1), EXEC, "more than the system can execute"),
+        (b"\0".join([b"x" * 100_000] * 11), EXEC, "more than the system can execute"),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_commands_that_no_system_runs(command: bytes, form: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        check(command, form)
+
+
+def test_the_longest_command_has_many_arguments() -> None:
+    argument = b"x" * 99_999
+    command = b"\0".join([argument] * 10)
+    assert len(command) == MAX_ARGUMENTS_BYTES - 1
+    check(command, EXEC)
+
+
+def test_arguments_are_joined_by_the_one_byte_that_none_can_have() -> None:
+    assert joined([b"ls", b"", b"-l a"]) == b"ls\0\0-l a"
+    with pytest.raises(InvalidInput, match="NUL"):
+        joined([b"ls", b"a\0b"])
