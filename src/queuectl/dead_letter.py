@@ -30,7 +30,7 @@ class DeadLetterQueue:
         """Put one job back into the queue, with all its retries. Gives its id."""
         job_id = QueueManager(self.storage).resolve(prefix)
         (answer,) = self.storage.dlq_retry([job_id])
-        if answer != "pending":
+        if answer != "retried":
             raise QueuectlError(
                 f"Job {job_id} is not in the dead letter queue: it is {answer}.", "See: queuectl dlq list"
             )
@@ -38,7 +38,7 @@ class DeadLetterQueue:
 
     def retry_all(self) -> int:
         """Put back all jobs that are dead now. Gives how many."""
-        return self._each_chunk(lambda ids: self.storage.dlq_retry(ids).count("pending"))
+        return self._each_chunk(lambda ids: self.storage.dlq_retry(ids).count("retried"))
 
     def clear(self, removed: Callable[[list[str]], object] = lambda ids: None) -> int:
         """Remove all jobs that are dead now; ``removed`` is told their ids. Gives how many."""

@@ -182,7 +182,7 @@ def test_a_terminal_is_told_how_to_go_on(queue: RedisStorage) -> None:
     more = re.search(r"queuectl (list --.*--after \S+)", shown)
     assert more
     assert len(run(*more[1].split(), "--json").objects) == 2
-    assert "--after" not in on_terminal("list", "--limit", "5", columns=200)
+    assert "--after" not in on_terminal("list", "--limit", "6", columns=200)
 
 
 def test_only_one_state(queue: RedisStorage) -> None:

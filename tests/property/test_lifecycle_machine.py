@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.model.lifecycle import FINAL, JobState, is_legal
@@ -19,8 +19,8 @@ from servers import Server
 from steps import EXPIRED, LONG, add_as, beat, claim, fields_of, ids_in, key, prune
 
 EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60
-STEPS = 30
-MAX_RETRIES = 2
+STEPS = 40
+MAX_RETRIES = 1
 
 INDEXES = {
     JobState.PENDING: "idx:pending",
@@ -34,8 +34,10 @@ RUNNERS = st.sampled_from(["one", "two"])
 VARIABLES = st.sampled_from([{}, {b"A": b"1"}, {b"B": b"2"}])
 LEASES = st.sampled_from([LONG, EXPIRED])
 DELAYS = st.sampled_from([0.0, LONG])
+STATES = st.sampled_from(JobState)
 FAILED_ATTEMPT = "failed"
 """Not a verdict: the worker makes one of it, by the policy."""
+ENDINGS = st.sampled_from([COMPLETED, FAILED_ATTEMPT, DEAD, CANCELLED, HANDED_BACK, CRASHED])
 
 
 @dataclass
@@ -95,14 +97,13 @@ class Modelled:
 class Lifecycle(RuleBasedStateMachine):
     """The queue and its model, side by side."""
 
-    ids = Bundle("ids")
-    leases = Bundle("leases")
     make_storage: Callable[[], RedisStorage]
 
     def __init__(self) -> None:
         super().__init__()
         self.storage = self.make_storage()
         self.jobs: dict[str, Modelled] = {}
+        self.leases: list[Lease] = []
         self.count = 0
         self.stopped = False
         self.fences: dict[str, int] = {}
@@ -113,47 +114,32 @@ class Lifecycle(RuleBasedStateMachine):
 
     # Steps ----------------------------------------------------------------------------------------
 
-    @rule(target=ids, many=st.integers(1, 4), variables=VARIABLES)
-    def enqueue(self, many: int, variables: dict[bytes, bytes]) -> object:
-        new = [f"{(self.count + n) % 3:04x}{self.count + n:08x}" for n in range(many)]
-        self.count += many
-        add_as(self.storage, new, b"true", variables, max_retries=str(MAX_RETRIES))
-        self.jobs |= {job_id: Modelled(bool(variables)) for job_id in new}
-        return multiple(*new)
+    @initialize(many=st.integers(1, 4), variables=VARIABLES)
+    def begin(self, many: int, variables: dict[bytes, bytes]) -> None:
+        self.enqueue_some(many, variables)
 
-    @rule(target=leases, want=st.integers(1, 3), runner=RUNNERS, lease_seconds=LEASES)
-    def claim(self, want: int, runner: str, lease_seconds: float) -> object:
-        self.time_passes()
-        taken = claim(self.storage, want, runner=runner, lease_seconds=lease_seconds)
-        pending = self.in_state(JobState.PENDING)
-        assert len(taken) == (0 if self.stopped else min(want, len(pending)))
-        for lease in taken:
-            job = self.jobs[lease.job_id]
-            job.claimed(runner, expired=lease_seconds == EXPIRED)
-            assert (lease.fence, lease.attempts) == (job.fence, job.attempts)
-        return multiple(*taken)
+    @rule(many=st.integers(1, 3), variables=VARIABLES)
+    def enqueue(self, many: int, variables: dict[bytes, bytes]) -> None:
+        self.enqueue_some(many, variables)
 
-    @rule(
-        ended=st.lists(leases, min_size=1, max_size=3),
-        ending=st.sampled_from([COMPLETED, FAILED_ATTEMPT, DEAD, CANCELLED, HANDED_BACK, CRASHED]),
-        delay=DELAYS,
-    )
-    def finish(self, ended: list[Lease], ending: str, delay: float) -> None:
-        """Report on leases: held ones, lost ones, the same one twice."""
-        results, expected = [], []
-        for lease in ended:
-            verdict = ending
-            if ending == FAILED_ATTEMPT:
-                verdict = RETRY if lease.policy.allows_retry(lease.attempts + 1) else DEAD
-            results.append((lease, Outcome(verdict, 1, "", 0.0, delay), "w"))
-            job = self.held(lease)
-            if job is not None:
-                job.end(verdict, due=delay == 0)
-            expected.append(job.state.value if job else "stale")
-        assert self.storage.finish(results) == expected
+    @rule(want=st.integers(1, 3), runner=RUNNERS, lease_seconds=LEASES)
+    def claim(self, want: int, runner: str, lease_seconds: float) -> None:
+        self.claim_some(want, runner, lease_seconds)
 
-    @rule(kept=st.lists(leases, max_size=3), runner=RUNNERS, lease_seconds=LEASES)
-    def heartbeat(self, kept: list[Lease], runner: str, lease_seconds: float) -> None:
+    @rule(data=st.data(), ending=ENDINGS, delay=DELAYS)
+    def finish(self, data: st.DataObject, ending: str, delay: float) -> None:
+        self.report(self.some_leases(data), ending, delay)
+
+    @rule(want=st.integers(1, 3), runner=RUNNERS, ending=ENDINGS, delay=DELAYS)
+    def work(self, want: int, runner: str, ending: str, delay: float) -> None:
+        """What a worker does most: claim, and report on what it got."""
+        taken = self.claim_some(want, runner, LONG)
+        if taken:
+            self.report(taken, ending, delay)
+
+    @rule(data=st.data(), runner=RUNNERS, lease_seconds=LEASES)
+    def heartbeat(self, data: st.DataObject, runner: str, lease_seconds: float) -> None:
+        kept = self.some_leases(data)
         pulse = beat(self.storage, runner=runner, waiting=kept, lease_seconds=lease_seconds)
         held = {lease: job for lease in kept if (job := self.held(lease))}
         assert pulse.lost == [lease.job_id for lease in kept if lease not in held]
@@ -163,8 +149,9 @@ class Lifecycle(RuleBasedStateMachine):
             job.due = lease_seconds == EXPIRED
         self.time_passes()
 
-    @rule(chosen=st.lists(ids, min_size=1, max_size=2, unique=True))
-    def cancel(self, chosen: list[str]) -> None:
+    @rule(data=st.data(), state=STATES)
+    def cancel(self, data: st.DataObject, state: JobState) -> None:
+        chosen = [self.a_job(data, state), self.a_job(data, state)]
         expected = []
         for job_id in chosen:
             job = self.jobs.get(job_id)
@@ -186,15 +173,19 @@ class Lifecycle(RuleBasedStateMachine):
         for job_id in pending:
             self.jobs[job_id].become(JobState.CANCELLED)
 
-    @rule(job_id=ids)
-    def retry_dead(self, job_id: str) -> None:
+    @rule(data=st.data())
+    def retry_dead(self, data: st.DataObject) -> None:
+        job_id = self.a_job(data, JobState.DEAD)
         job = self.jobs.get(job_id)
+        answer = job.state.value if job else "missing"
         if job is not None and job.state is JobState.DEAD:
             job.retry()
-        assert self.storage.dlq_retry([job_id]) == [job.state.value if job else "missing"]
+            answer = "retried"
+        assert self.storage.dlq_retry([job_id]) == [answer]
 
-    @rule(job_id=ids, state=st.sampled_from(sorted(FINAL)))
-    def delete(self, job_id: str, state: JobState) -> None:
+    @rule(data=st.data(), state=st.sampled_from(sorted(FINAL)))
+    def delete(self, data: st.DataObject, state: JobState) -> None:
+        job_id = self.a_job(data, state)
         job = self.jobs.get(job_id)
         gone = [job_id] if job is not None and job.state is state else []
         assert self.storage.delete(state, [job_id]) == gone
@@ -209,9 +200,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(keep=st.integers(0, 2))
     def prune_surplus(self, keep: int) -> None:
-        gone = prune(self.storage, max_finished=keep)
         before = {state: len(self.in_state(state)) for state in FINAL}
-        self.forget(gone)
+        self.forget(prune(self.storage, max_finished=keep))
         for state in FINAL:
             assert len(self.in_state(state)) == min(keep, before[state])
 
@@ -222,22 +212,64 @@ class Lifecycle(RuleBasedStateMachine):
         assert sorted(gone) == sorted(job_id for state in old for job_id in self.in_state(state))
         self.forget(gone)
 
-    @rule()
-    def stop_or_resume(self) -> None:
-        self.stopped = not self.stopped
-        if self.stopped:
-            self.storage.stop()
-        else:
+    @rule(data=st.data(), what=st.sampled_from(["stop", "push", "forget scripts"]))
+    def disturb(self, data: st.DataObject, what: str) -> None:
+        if what == "push":  # a stranger puts an id into the list: a hint, and nothing more
+            self.storage.r.lpush(key(self.storage, "jobs"), self.a_job(data, data.draw(STATES)))
+        elif what == "forget scripts":
+            self.storage.r.script_flush()
+        elif self.stopped:
             assert self.storage.resume()
+            self.stopped = False
+        else:
+            self.storage.stop()
+            self.stopped = True
 
-    @rule(job_id=ids | st.just("feedfeed"))
-    def push_from_outside(self, job_id: str) -> None:
-        """A stranger puts an id into the list: a hint, and nothing more."""
-        self.storage.r.lpush(key(self.storage, "jobs"), job_id)
+    # What several steps do ------------------------------------------------------------------------
 
-    @rule()
-    def forget_scripts(self) -> None:
-        self.storage.r.script_flush()
+    def enqueue_some(self, many: int, variables: dict[bytes, bytes]) -> None:
+        new = [f"{(self.count + n) % 3:04x}{self.count + n:08x}" for n in range(many)]
+        self.count += many
+        add_as(self.storage, new, b"true", variables, max_retries=str(MAX_RETRIES))
+        self.jobs |= {job_id: Modelled(bool(variables)) for job_id in new}
+
+    def claim_some(self, want: int, runner: str, lease_seconds: float) -> list[Lease]:
+        self.time_passes()
+        taken = claim(self.storage, want, runner=runner, lease_seconds=lease_seconds)
+        assert len(taken) == (0 if self.stopped else min(want, len(self.in_state(JobState.PENDING))))
+        for lease in taken:
+            job = self.jobs[lease.job_id]
+            job.claimed(runner, expired=lease_seconds == EXPIRED)
+            assert (lease.fence, lease.attempts) == (job.fence, job.attempts)
+        self.leases += taken
+        return taken
+
+    def report(self, ended: list[Lease], ending: str, delay: float) -> None:
+        """End leases in one call: held ones, lost ones, the same one twice."""
+        results, expected = [], []
+        for lease in ended:
+            verdict = ending
+            if ending == FAILED_ATTEMPT:
+                verdict = RETRY if lease.policy.allows_retry(lease.attempts + 1) else DEAD
+            results.append((lease, Outcome(verdict, 1, "", 0.0, delay), "w"))
+            job = self.held(lease)
+            if job is not None:
+                job.end(verdict, due=delay == 0)
+            expected.append(job.state.value if job else "stale")
+        assert self.storage.finish(results) == expected
+
+    def some_leases(self, data: st.DataObject) -> list[Lease]:
+        """Leases that are held, or lost while the job runs again, rather than those of jobs that are long over."""
+        lively = [lease for lease in self.leases if self.is_processing(lease.job_id)]
+        choice = lively or self.leases
+        return data.draw(st.lists(st.sampled_from(choice), min_size=1, max_size=3)) if choice else []
+
+    def a_job(self, data: st.DataObject, state: JobState) -> str:
+        """A job in this state, if there is one; else any, or none at all."""
+        return data.draw(st.sampled_from(self.in_state(state) or [*self.jobs, "feedfeed"]))
+
+    def is_processing(self, job_id: str) -> bool:
+        return job_id in self.jobs and self.jobs[job_id].state is JobState.PROCESSING
 
     # The model ------------------------------------------------------------------------------------
 

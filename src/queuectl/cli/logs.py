@@ -105,13 +105,15 @@ def follow_job(
     out: Output,
     *,
     attempt: int | None = None,
+    from_first: bool = False,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
-    """Print a job's output as it comes, all its attempts or one of them, until the job is over.
+    """Print a job's output as it comes, until the job is over.
 
+    That of ``attempt``; else of the newest attempt and all later ones, or of all ``from_first``.
     ``meanwhile`` is called about ten times a second.
     """
-    follower = LogFollower(app.settings.home, job_id, attempt)
+    follower = LogFollower(app.settings.home, job_id, attempt, from_first=from_first)
     watcher = Watcher(app.settings, job_id)
     try:
         state = watcher.wait(0)

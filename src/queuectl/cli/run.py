@@ -52,7 +52,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     job_id = app.manager.enqueue(command_bytes(ctx, words), JobOptions(**options))
     helper.look()
     try:
-        follow_job(app, job_id, Output(raw), meanwhile=helper.look)
+        follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look)
     except KeyboardInterrupt:
         note(f"\nThe job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
         raise

@@ -14,7 +14,8 @@ _CHUNK_BYTES = 1024 * 1024
 class LogFollower:
     """Gives what a job prints, bit by bit, from the beginning of its newest run on.
 
-    With ``attempt``, of the newest run of that attempt, and never of another.
+    With ``attempt``, of the newest run of that attempt, and never of another. With ``from_first``, from the
+    beginning of the oldest run on.
 
     The waiting is the caller's::
 
@@ -33,10 +34,18 @@ class LogFollower:
     Holds no file open between calls. InvalidInput if the id isn't one.
     """
 
-    def __init__(self, home: str | os.PathLike[str], job_id: str, attempt: int | None = None) -> None:
+    def __init__(
+        self,
+        home: str | os.PathLike[str],
+        job_id: str,
+        attempt: int | None = None,
+        *,
+        from_first: bool = False,
+    ) -> None:
         self._home = home
         self._job_id = layout.check_id(job_id)
         self._only = attempt
+        self._first = 0 if from_first else -1
         self._run: layout.Run | None = None
         self._later: layout.Run | None = None  # the run to go on with
         self._position = 0  # in the run's output, what was left out included
@@ -64,7 +73,7 @@ class LogFollower:
         data = b""  # stays if the log was removed
         with reading(self._home, self._job_id) as shard:
             runs = runs_of(shard, self._job_id, self._only) if shard is not None else []
-            run = self._run or (runs[-1] if runs else None)
+            run = self._run or (runs[self._first] if runs else None)
             if shard is not None and run is not None:
                 self._run = run
                 self._later = next((each for each in runs if each.fence > run.fence), None)

@@ -59,7 +59,7 @@ class RedisStorage(Session):
         return self.run(calls.clear(before, reason))
 
     def dlq_retry(self, job_ids: Sequence[str]) -> list[str]:
-        """Put dead jobs back. Gives for each "pending", "missing", or the state it stays in."""
+        """Put dead jobs back. Gives for each "retried", "missing", or the state it stays in."""
         return self.run(calls.dlq_retry(job_ids))
 
     def delete(self, state: JobState, job_ids: Sequence[str]) -> list[str]:

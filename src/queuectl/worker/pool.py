@@ -147,6 +147,7 @@ class Pool:
         except OSError:
             return
         if READY in message:
+            self._quick_deaths = 0  # runners can start: one that dies now dies of a job, and those are counted
             self._announced += 1
             if self._announced == len(self._members):
                 self._ready()

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      ids
--- Reply     for each id: 'pending', 'missing', or the state it is in and stays in
+-- Reply     for each id: 'retried', 'missing', or the state it is in and stays in
 local answers = {}
 for i, id in ipairs(ARGV) do
   local job = JOB .. id
@@ -15,7 +15,7 @@ for i, id in ipairs(ARGV) do
       'cancel_requested')
     make_pending(id, 'dead', now + i / 1000000, false)
     unlist(id)
-    answers[i] = 'pending'
+    answers[i] = 'retried'
   else
     answers[i] = status or 'missing'
   end

@@ -30,45 +30,61 @@ first, last = section()
 for i = first, last, 2 do
   fields[ARGV[i]] = ARGV[i + 1]
 end
-first, last = section()
-for i = first, last, 2 do
-  if redis.call('EXISTS', JOB .. ARGV[i]) == 1 then
-    return { 'exists', ARGV[i] }
-  end
-end
-
-local ids = {}
-for i = first, last, 2 do
-  ids[#ids + 1] = ARGV[i]
-end
--- Before anything else is written: this fails when somebody put another type in the list's place.
-redis.call('LPUSH', QUEUE, unpack(ids))
-if not schema then
-  redis.call('SET', SCHEMA, ARGV[1])
-end
-if ARGV[2] ~= '' then
-  local digest = string.sub(redis.sha1hex(ARGV[2]), 1, 20)
-  redis.call('HSETNX', ENV .. digest, 'variables', ARGV[2])
-  redis.call('HINCRBY', ENV .. digest, 'jobs', #ids)
-  fields['env'] = digest
-end
 fields['status'] = 'pending'
 fields['attempts'] = '0'
 fields['created_at'] = stamp(now)
+if ARGV[2] ~= '' then
+  fields['env'] = string.sub(redis.sha1hex(ARGV[2]), 1, 20)
+end
 local shared = {}
 for field, value in pairs(fields) do
   shared[#shared + 1] = field
   shared[#shared + 1] = value
 end
 
+first, last = section()
+local ids = {}
+for i = first, last, 2 do
+  ids[#ids + 1] = ARGV[i]
+end
+-- Before anything else is written: this fails when somebody put another type in the list's place.
+redis.call('LPUSH', QUEUE, unpack(ids))
+
+-- What the jobs share is written once and copied: half the work of setting it all again for each of them, and
+-- a third of what the append-only file takes. COPY refuses an id that is taken; then all is undone.
+redis.call('DEL', TEMPLATE)
+redis.call('HSET', TEMPLATE, unpack(shared))
+local taken
+for i, id in ipairs(ids) do
+  if redis.call('COPY', TEMPLATE, JOB .. id) == 0 then
+    taken = i
+    break
+  end
+end
+redis.call('DEL', TEMPLATE)
+if taken then
+  for i = 1, taken - 1 do
+    redis.call('DEL', JOB .. ids[i])
+  end
+  redis.call('LPOP', QUEUE, #ids)
+  return { 'exists', ids[taken] }
+end
+
 local scores = {}
 for i, id in ipairs(ids) do
-  redis.call('HSET', JOB .. id, 'command', ARGV[first + 2 * i - 1], unpack(shared))
+  redis.call('HSET', JOB .. id, 'command', ARGV[first + 2 * i - 1])
   redis.call('SADD', IDS .. string.sub(id, 1, 4), id)
   -- A microsecond apart, so that a list is in the order in which they were given.
-  scores[#scores + 1] = stamp(now + i / 1000000)
-  scores[#scores + 1] = id
+  scores[2 * i - 1] = stamp(now + i / 1000000)
+  scores[2 * i] = id
 end
 redis.call('ZADD', INDEX.pending, unpack(scores))
+if not schema then
+  redis.call('SET', SCHEMA, ARGV[1])
+end
+if fields['env'] then
+  redis.call('HSETNX', ENV .. fields['env'], 'variables', ARGV[2])
+  redis.call('HINCRBY', ENV .. fields['env'], 'jobs', #ids)
+end
 wake()
 return { 'ok' }
