@@ -12,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -132,37 +133,44 @@ def pool(
     env: Mapping[str, str | None] | None = None,
     cwd: str | os.PathLike[str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`queuectl worker start` in the foreground, its workers up. Drained at the end of the block."""
+    """`queuectl worker start` in the foreground, its workers up. Drained at the end of the block.
+
+    It must not have shown a traceback by then.
+    """
     before = set(storage.overview().workers)
     words = ["worker", "start", "--count", str(count), "--grace", str(grace), *options]
-    process = spawn(*words, env=env, cwd=cwd, stdout=subprocess.DEVNULL)
-    try:
+    # A file, not a pipe: a runner that outlives its pool would hold up who reads to the end.
+    with tempfile.TemporaryFile() as said:
+        process = spawn(*words, env=env, cwd=cwd, stdout=subprocess.DEVNULL, stderr=said)
+
+        def messages() -> str:
+            return os.pread(said.fileno(), 1 << 20, 0).decode("utf-8", "replace")
 
         def is_up() -> bool:
-            assert process.poll() is None, process.stderr and process.stderr.read()
+            assert process.poll() is None, messages()
             return len(set(storage.overview().workers) - before) == count
 
-        wait_until(is_up)
-        yield process
-        end_pool(process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        try:
+            wait_until(is_up)
+            yield process
+            end_pool(process)
+            assert "Traceback" not in messages(), messages()
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
 
-def end_pool(process: subprocess.Popen[bytes]) -> str:
-    """Drain a pool and wait for its end; gives what it said on stderr."""
+def end_pool(process: subprocess.Popen[bytes]) -> None:
+    """Drain a pool and wait for its end."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
-    answer = finish(process)
-    assert "Traceback" not in answer.err, answer.err
-    return answer.err
+    process.wait(LONGEST_SECONDS)
 
 
 def runners_of(process: subprocess.Popen[bytes]) -> list[int]:
     """Pids of the processes that run the jobs of a pool."""
-    return children_of(process.pid)
+    return [pid for pid in children_of(process.pid) if b"guardian" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def job(storage: RedisStorage, job_id: str) -> Job:

@@ -28,7 +28,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def running(program: str, *extra: str) -> Iterator[Server]:
-    """Run ``program`` without a port and without data on the disk, until the block ends; ``extra``: more options."""
+    """Run ``program``, without a port or data on the disk, until the block ends; ``extra``: more options."""
     # Not pytest's folder: a path to a socket has at most 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="qctl-"))
     socket, log = str(folder / "s.sock"), folder / "log"

@@ -14,6 +14,9 @@ from queuectl.storage.codec import Lease
 from queuectl.storage.encoding import mapping
 from queuectl.storage.scripts import CHUNK
 
+MAX_CRASHES = 5
+"""Workers that may die under one job; `test_key_names` holds it to the scripts."""
+
 LONG = 1_000.0
 """Seconds that no test lasts."""
 

@@ -15,6 +15,10 @@ def main() -> None:
         code = run(sys.argv[1:])
         if code is not None:
             sys.exit(code)
+        if any(word.startswith("--redis-url") for word in sys.argv):
+            from queuectl.handover import hide_password
+
+            hide_password(sys.argv[1:])
         from queuectl.cli import cli
 
         cli(prog_name="queuectl")

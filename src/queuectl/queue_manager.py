@@ -14,7 +14,6 @@ from queuectl.producer import JobOptions, Producer
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.encoding import number_text
-from queuectl.storage.scripts import CHUNK
 
 __all__ = ["JobOptions", "QueueManager", "Status"]
 
@@ -94,8 +93,8 @@ class QueueManager(Producer):
 
     def clear(self) -> int:
         """Cancel all jobs that are pending now. Gives how many there were."""
-        before, total, count = "", 0, CHUNK
-        while count == CHUNK:
+        before, total = self.storage.clear()
+        while before:
             before, count = self.storage.clear(before)
             total += count
         return total

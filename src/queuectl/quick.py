@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+from queuectl.handover import HANDED_OVER
+
 _VALUES = {
     "--timeout": "timeout",
     "--max-retries": "max_retries",
@@ -20,7 +22,7 @@ _VALUES = {
 
 def run(arguments: list[str]) -> int | None:
     """Do what ``arguments`` (without the program's name) ask for; gives the exit code, None if it isn't plain."""
-    if arguments[:1] != ["enqueue"] or os.isatty(1):
+    if arguments[:1] != ["enqueue"] or os.isatty(1) or HANDED_OVER in os.environ:
         return None
     plain = _understood(arguments[1:])
     if plain is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KEYS = ("home", "redis_url", "namespace", "appendfsync")
 _DEFAULT_NAMESPACE = "queuectl"
-_APPENDFSYNC = ("always", "everysec", "no")
+APPENDFSYNC = ("always", "everysec", "no")
 
 _NAMESPACE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 _NAMESPACE_LIMIT = 64
@@ -110,10 +110,10 @@ def _check(settings: Settings) -> None:
             f"Use 1 to {_NAMESPACE_LIMIT} letters, digits, '_', '.' or '-', "
             "in braces if the server is a cluster: {name}",
         )
-    if settings.appendfsync not in _APPENDFSYNC:
+    if settings.appendfsync not in APPENDFSYNC:
         raise BadConfiguration(
             f"{settings.appendfsync!r} can't be appendfsync ({origins['appendfsync']}).",
-            f"Use one of: {', '.join(_APPENDFSYNC)}.",
+            f"Use one of: {', '.join(APPENDFSYNC)}.",
         )
 
 

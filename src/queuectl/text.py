@@ -27,10 +27,13 @@ def columns(text: str) -> int:
 
 def one_line(text: str, width: int | None = None) -> str:
     """``printable`` text, cut to ``width`` columns with an ellipsis."""
+    if width is None:
+        return printable(text).strip()
     # Only a piece of a long text is looked at: a command may have a hundred thousand characters.
-    clean = printable(text if width is None else text[: width * 4 + 4]).strip()
-    if width is None or columns(clean) <= width:
-        return clean
+    piece = text.lstrip()[: width * 4 + 4]
+    clean = printable(piece).strip()
+    if columns(clean) <= width:
+        return clean if len(piece) == len(text.lstrip()) else clean[: max(0, width - 1)] + "…"
     taken = 0
     for at, character in enumerate(clean):
         taken += _columns(character)
@@ -66,7 +69,7 @@ class TerminalFilter:
     """
 
     _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
-    _UNFINISHED = re.compile(r"\x1b(?:\[[0-9;:]{0,32})?\Z")
+    _UNFINISHED = re.compile(r"(?:\x1b(?:\[[0-9;:]{0,32})?|\r)\Z")
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -78,7 +81,7 @@ class TerminalFilter:
         unfinished = self._UNFINISHED.search(text)
         self._rest = text[unfinished.start() :] if unfinished else ""
         text = text[: len(text) - len(self._rest)]
-        text = self._COLOUR.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+        text = self._COLOUR.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
         return "\n".join(_spaced(line) for line in text.split("\n")).encode("utf-8", "replace")
 
 

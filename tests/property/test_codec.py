@@ -40,7 +40,7 @@ def jobs(draw: st.DrawFn) -> Job:
         status=draw(st.sampled_from(JobState)),
         command=command,
         form=form,
-        queue=draw(labels.filter(bool)),
+        queue=draw(labels.filter(lambda name: name != "" and "\0" not in name)),
         policy=draw(policies),
         timeout=draw(seconds),
         attempts=draw(counts),

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from lifecycle_model import Modelled
 
 from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
-from queuectl.model.lifecycle import FINAL, JobState, is_legal
-from queuectl.model.limits import MAX_CRASHES
+from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage.codec import Lease
 from servers import Server
-from steps import EXPIRED, LONG, add_as, beat, claim, fields_of, ids_in, key, prune
+from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune
 
 EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60
 STEPS = 40
@@ -35,63 +42,10 @@ VARIABLES = st.sampled_from([{}, {b"A": b"1"}, {b"B": b"2"}])
 LEASES = st.sampled_from([LONG, EXPIRED])
 DELAYS = st.sampled_from([0.0, LONG])
 STATES = st.sampled_from(JobState)
+FINAL_STATES = st.sampled_from(sorted(FINAL))
 FAILED_ATTEMPT = "failed"
 """Not a verdict: the worker makes one of it, by the policy."""
 ENDINGS = st.sampled_from([COMPLETED, FAILED_ATTEMPT, DEAD, CANCELLED, HANDED_BACK, CRASHED])
-
-
-@dataclass
-class Modelled:
-    """What a job must be."""
-
-    has_variables: bool
-    state: JobState = JobState.PENDING
-    fence: int = 0
-    attempts: int = 0
-    crashes: int = 0
-    owner: str = ""
-    to_be_cancelled: bool = False
-    due: bool = False  # its pause or its lease is over
-
-    def become(self, state: JobState) -> None:
-        """The one place where the model changes a state: no step may be one that the table doesn't have."""
-        assert is_legal(self.state, state), f"{self.state} -> {state}"
-        self.state = state
-        self.due = False
-
-    def claimed(self, runner: str, *, expired: bool) -> None:
-        self.become(JobState.PROCESSING)
-        self.fence += 1
-        self.owner = runner
-        self.due = expired
-
-    def crash(self) -> None:
-        self.crashes += 1
-        if self.to_be_cancelled:
-            self.become(JobState.CANCELLED)
-        elif self.crashes >= MAX_CRASHES:
-            self.become(JobState.DEAD)
-        else:
-            self.become(JobState.PENDING)
-
-    def end(self, verdict: str, *, due: bool) -> None:
-        """Take a worker's report."""
-        if verdict == CRASHED:
-            self.crash()
-        elif verdict == HANDED_BACK:
-            self.become(JobState.CANCELLED if self.to_be_cancelled else JobState.PENDING)
-        else:
-            self.attempts += 1
-            if verdict == RETRY:
-                self.become(JobState.CANCELLED if self.to_be_cancelled else JobState.FAILED)
-                self.due = due and self.state is JobState.FAILED
-            else:
-                self.become(JobState(verdict))
-
-    def retry(self) -> None:
-        self.become(JobState.PENDING)
-        self.attempts = self.crashes = 0
-        self.to_be_cancelled = False
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -105,7 +59,6 @@ class Lifecycle(RuleBasedStateMachine):
         self.jobs: dict[str, Modelled] = {}
         self.leases: list[Lease] = []
         self.count = 0
-        self.stopped = False
         self.fences: dict[str, int] = {}
 
     def teardown(self) -> None:
@@ -126,32 +79,126 @@ class Lifecycle(RuleBasedStateMachine):
     def claim(self, want: int, runner: str, lease_seconds: float) -> None:
         self.claim_some(want, runner, lease_seconds)
 
+    @precondition(lambda self: self.leases)
     @rule(data=st.data(), ending=ENDINGS, delay=DELAYS)
     def finish(self, data: st.DataObject, ending: str, delay: float) -> None:
         self.report(self.some_leases(data), ending, delay)
 
-    @rule(want=st.integers(1, 3), runner=RUNNERS, ending=ENDINGS, delay=DELAYS)
-    def work(self, want: int, runner: str, ending: str, delay: float) -> None:
-        """What a worker does most: claim, and report on what it got."""
+    @rule(want=st.integers(1, 3), runner=RUNNERS, ending=ENDINGS, delay=DELAYS, cancelled=st.booleans())
+    def work(self, want: int, runner: str, ending: str, delay: float, cancelled: bool) -> None:
+        """What a worker does most: claim, and report on what it got, cancelled meanwhile or not."""
         taken = self.claim_some(want, runner, LONG)
-        if taken:
-            self.report(taken, ending, delay)
+        if cancelled:
+            self.cancel_all([lease.job_id for lease in taken])
+        self.report(taken, ending, delay)
+
+    @rule(runner=RUNNERS, times=st.integers(2, MAX_CRASHES))
+    def die(self, runner: str, times: int) -> None:
+        """Workers die one after the other, mostly under the same job: it goes to the front each time."""
+        for _ in range(times):
+            self.claim_some(1, runner, EXPIRED)
 
     @rule(data=st.data(), runner=RUNNERS, lease_seconds=LEASES)
     def heartbeat(self, data: st.DataObject, runner: str, lease_seconds: float) -> None:
         kept = self.some_leases(data)
         pulse = beat(self.storage, runner=runner, waiting=kept, lease_seconds=lease_seconds)
         held = {lease: job for lease in kept if (job := self.held(lease))}
-        assert pulse.lost == [lease.job_id for lease in kept if lease not in held]
-        assert pulse.cancelled == [x.job_id for x in kept if x in held and held[x].to_be_cancelled]
-        assert pulse.stopped == self.stopped
+        assert pulse.lost == [named(lease) for lease in kept if lease not in held]
+        assert pulse.cancelled == [named(x) for x in kept if x in held and held[x].to_be_cancelled]
+        assert not pulse.stopped
         for job in held.values():
             job.due = lease_seconds == EXPIRED
         self.time_passes()
 
     @rule(data=st.data(), state=STATES)
     def cancel(self, data: st.DataObject, state: JobState) -> None:
-        chosen = [self.a_job(data, state), self.a_job(data, state)]
+        self.cancel_all([self.a_job(data, state), self.a_job(data, state)])
+
+    @precondition(lambda self: self.in_state(JobState.DEAD))
+    @rule(data=st.data())
+    def retry_dead(self, data: st.DataObject) -> None:
+        job_id = self.a_job(data, JobState.DEAD)
+        self.jobs[job_id].retry()
+        assert self.storage.dlq_retry([job_id]) == ["retried"]
+
+    @rule(data=st.data(), how=st.sampled_from(["clear", "delete", "recover", "prune surplus", "prune old"]))
+    def sweep(self, data: st.DataObject, how: str) -> None:
+        {
+            "clear": self.clear,
+            "delete": lambda: self.delete(data.draw(FINAL_STATES), data),
+            "recover": lambda: self.recover(data.draw(RUNNERS)),
+            "prune surplus": lambda: self.prune_surplus(data.draw(st.integers(0, 2))),
+            "prune old": lambda: self.prune_old(dead_too=data.draw(st.booleans())),
+        }[how]()
+
+    @rule(data=st.data(), what=st.sampled_from(["stop", "push", "forget scripts"]))
+    def disturb(self, data: st.DataObject, what: str) -> None:
+        if what == "push":  # a stranger puts an id into the list: a hint, and nothing more
+            self.storage.r.lpush(key(self.storage, "jobs"), self.a_job(data, data.draw(STATES)))
+        elif what == "forget scripts":
+            self.storage.r.script_flush()
+        else:
+            self.storage.stop()
+            assert look(self.storage, 3).leases == []
+            assert beat(self.storage).stopped
+            self.time_passes()
+            assert self.storage.resume()
+
+    # Ways to sweep --------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        pending = self.in_state(JobState.PENDING)
+        assert self.storage.clear()[1] == len(pending)
+        for job_id in pending:
+            self.jobs[job_id].become(JobState.CANCELLED)
+
+    def delete(self, state: JobState, data: st.DataObject) -> None:
+        job_id = self.a_job(data, state)
+        job = self.jobs.get(job_id)
+        gone = [job_id] if job is not None and job.state is state else []
+        assert self.storage.delete(state, [job_id]) == gone
+        self.forget(gone)
+
+    def recover(self, runner: str) -> None:
+        lost = [id_ for id_ in self.in_state(JobState.PROCESSING) if self.jobs[id_].owner == runner]
+        assert self.storage.recover([runner]) == len(lost)
+        for job_id in lost:
+            self.jobs[job_id].crash()
+
+    def prune_surplus(self, keep: int) -> None:
+        before = {state: len(self.in_state(state)) for state in FINAL}
+        self.forget(prune(self.storage, max_finished=keep))
+        for state in FINAL:
+            assert len(self.in_state(state)) == min(keep, before[state])
+
+    def prune_old(self, *, dead_too: bool) -> None:
+        old = {JobState.COMPLETED, JobState.CANCELLED} | ({JobState.DEAD} if dead_too else set())
+        gone = prune(self.storage, completed_retention=0, dead_retention=0 if dead_too else LONG)
+        assert sorted(gone) == sorted(job_id for state in old for job_id in self.in_state(state))
+        self.forget(gone)
+
+    # What several steps do ------------------------------------------------------------------------
+
+    def enqueue_some(self, many: int, variables: dict[bytes, bytes]) -> None:
+        new = [f"{(self.count + n) % 3:04x}{self.count + n:08x}" for n in range(many)]
+        self.count += many
+        add_as(self.storage, new, b"true", variables, max_retries=str(MAX_RETRIES))
+        self.jobs |= {job_id: Modelled(bool(variables)) for job_id in new}
+
+    def claim_some(self, want: int, runner: str, lease_seconds: float) -> list[Lease]:
+        self.time_passes()
+        if not self.in_state(JobState.PENDING):
+            self.enqueue_some(2, {})  # so that a run never runs dry
+        taken = claim(self.storage, want, runner=runner, lease_seconds=lease_seconds)
+        assert len(taken) == min(want, len(self.in_state(JobState.PENDING)))
+        for lease in taken:
+            job = self.jobs[lease.job_id]
+            job.claimed(runner, expired=lease_seconds == EXPIRED)
+            assert (lease.fence, lease.attempts) == (job.fence, job.attempts)
+        self.leases += taken
+        return taken
+
+    def cancel_all(self, chosen: list[str]) -> None:
         expected = []
         for job_id in chosen:
             job = self.jobs.get(job_id)
@@ -165,84 +212,6 @@ class Lifecycle(RuleBasedStateMachine):
                     job.become(JobState.CANCELLED)
                 expected.append(job.state.value)
         assert self.storage.cancel(chosen) == expected
-
-    @rule()
-    def clear(self) -> None:
-        pending = self.in_state(JobState.PENDING)
-        assert self.storage.clear()[1] == len(pending)
-        for job_id in pending:
-            self.jobs[job_id].become(JobState.CANCELLED)
-
-    @rule(data=st.data())
-    def retry_dead(self, data: st.DataObject) -> None:
-        job_id = self.a_job(data, JobState.DEAD)
-        job = self.jobs.get(job_id)
-        answer = job.state.value if job else "missing"
-        if job is not None and job.state is JobState.DEAD:
-            job.retry()
-            answer = "retried"
-        assert self.storage.dlq_retry([job_id]) == [answer]
-
-    @rule(data=st.data(), state=st.sampled_from(sorted(FINAL)))
-    def delete(self, data: st.DataObject, state: JobState) -> None:
-        job_id = self.a_job(data, state)
-        job = self.jobs.get(job_id)
-        gone = [job_id] if job is not None and job.state is state else []
-        assert self.storage.delete(state, [job_id]) == gone
-        self.forget(gone)
-
-    @rule(runner=RUNNERS)
-    def recover(self, runner: str) -> None:
-        lost = [id_ for id_ in self.in_state(JobState.PROCESSING) if self.jobs[id_].owner == runner]
-        assert self.storage.recover([runner]) == len(lost)
-        for job_id in lost:
-            self.jobs[job_id].crash()
-
-    @rule(keep=st.integers(0, 2))
-    def prune_surplus(self, keep: int) -> None:
-        before = {state: len(self.in_state(state)) for state in FINAL}
-        self.forget(prune(self.storage, max_finished=keep))
-        for state in FINAL:
-            assert len(self.in_state(state)) == min(keep, before[state])
-
-    @rule(dead_too=st.booleans())
-    def prune_old(self, dead_too: bool) -> None:
-        old = {JobState.COMPLETED, JobState.CANCELLED} | ({JobState.DEAD} if dead_too else set())
-        gone = prune(self.storage, completed_retention=0, dead_retention=0 if dead_too else LONG)
-        assert sorted(gone) == sorted(job_id for state in old for job_id in self.in_state(state))
-        self.forget(gone)
-
-    @rule(data=st.data(), what=st.sampled_from(["stop", "push", "forget scripts"]))
-    def disturb(self, data: st.DataObject, what: str) -> None:
-        if what == "push":  # a stranger puts an id into the list: a hint, and nothing more
-            self.storage.r.lpush(key(self.storage, "jobs"), self.a_job(data, data.draw(STATES)))
-        elif what == "forget scripts":
-            self.storage.r.script_flush()
-        elif self.stopped:
-            assert self.storage.resume()
-            self.stopped = False
-        else:
-            self.storage.stop()
-            self.stopped = True
-
-    # What several steps do ------------------------------------------------------------------------
-
-    def enqueue_some(self, many: int, variables: dict[bytes, bytes]) -> None:
-        new = [f"{(self.count + n) % 3:04x}{self.count + n:08x}" for n in range(many)]
-        self.count += many
-        add_as(self.storage, new, b"true", variables, max_retries=str(MAX_RETRIES))
-        self.jobs |= {job_id: Modelled(bool(variables)) for job_id in new}
-
-    def claim_some(self, want: int, runner: str, lease_seconds: float) -> list[Lease]:
-        self.time_passes()
-        taken = claim(self.storage, want, runner=runner, lease_seconds=lease_seconds)
-        assert len(taken) == (0 if self.stopped else min(want, len(self.in_state(JobState.PENDING))))
-        for lease in taken:
-            job = self.jobs[lease.job_id]
-            job.claimed(runner, expired=lease_seconds == EXPIRED)
-            assert (lease.fence, lease.attempts) == (job.fence, job.attempts)
-        self.leases += taken
-        return taken
 
     def report(self, ended: list[Lease], ending: str, delay: float) -> None:
         """End leases in one call: held ones, lost ones, the same one twice."""
@@ -342,6 +311,10 @@ class Lifecycle(RuleBasedStateMachine):
         assert sum(int(self.storage.r.hget(name, "jobs")) for name in stored) == sum(
             job.has_variables for job in self.jobs.values()
         )
+
+
+def named(lease: Lease) -> tuple[str, int]:
+    return lease.job_id, lease.fence
 
 
 def test_any_sequence_of_calls(valkey_server: Server) -> None:

@@ -94,3 +94,11 @@ def test_colours_go_without_a_trace_however_the_output_is_split(words: list[str]
     cleaner = TerminalFilter()
     shown = (cleaner.clean(output[:cut]) + cleaner.clean(output[cut:])).decode()
     assert shown == "".join(word for word in words if "\x1b" not in word)
+
+
+@given(st.lists(st.sampled_from(["a", "\r", "\n", "\x1b[31m", "é", "\x1b[2J"]), max_size=12), st.integers(1, 5))
+def test_how_output_is_cut_into_pieces_changes_nothing(parts: list[str], size: int) -> None:
+    data = ("".join(parts) + "end").encode()
+    whole = TerminalFilter().clean(data)
+    pieces = TerminalFilter()
+    assert b"".join(pieces.clean(data[at : at + size]) for at in range(0, len(data), size)) == whole

@@ -62,12 +62,15 @@ def test_a_worker_that_missed_the_message_hears_of_it_by_its_heartbeat(storage: 
     running, waiting = claim(storage, 2)
     storage.cancel([running.job_id, waiting.job_id])
     worker = WorkerState("pool.1", "busy", running.job_id, running.fence)
-    assert beat(storage, worker, waiting=[waiting]).cancelled == [running.job_id, waiting.job_id]
+    assert beat(storage, worker, waiting=[waiting]).cancelled == [
+        (running.job_id, running.fence),
+        (waiting.job_id, waiting.fence),
+    ]
 
 
 @pytest.mark.parametrize(
     ("verdict", "state"),
-    [(RETRY, "cancelled"), (HANDED_BACK, "cancelled"), (COMPLETED, "completed"), (DEAD, "dead")],
+    [(RETRY, "cancelled"), (HANDED_BACK, "cancelled"), (DEAD, "cancelled"), (COMPLETED, "completed")],
 )
 def test_a_job_that_is_to_be_cancelled_never_runs_again(storage: RedisStorage, verdict: str, state: str) -> None:
     job_id = add_one(storage)

@@ -13,6 +13,7 @@ from steps import (
     EXPIRED,
     add,
     add_one,
+    beat,
     bury,
     claim,
     complete,
@@ -60,6 +61,23 @@ def test_a_retried_job_starts_afresh_with_all_its_retries(storage: RedisStorage,
     assert queue_of(storage) == ids_in(storage, "idx:pending") == [job_id]
     assert ids_in(storage, "idx:dead") == []
     assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == []
+
+
+def test_a_request_to_cancel_it_is_over(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
+    (job_id,) = bury(storage)
+    storage.r.hset(storage.keys.job(job_id), "cancel_requested", "1")
+    dlq.retry(job_id)
+    (lease,) = claim(storage)
+    assert beat(storage, waiting=[lease]).cancelled == []
+
+
+@pytest.mark.parametrize("ends", [slice(0, 5), slice(-5, None)], ids=["oldest", "newest"])
+def test_those_at_both_ends_leave_even_a_long_list(
+    storage: RedisStorage, dlq: DeadLetterQueue, ends: slice
+) -> None:
+    ids = bury(storage, 2_500)
+    assert storage.dlq_retry(ids[ends]) == ["retried"] * 5
+    assert sorted(storage.r.lrange(key(storage, "dead_letter"), 0, -1)) == sorted(set(ids) - set(ids[ends]))
 
 
 def test_its_old_lease_stays_stale(storage: RedisStorage, dlq: DeadLetterQueue) -> None:

@@ -55,6 +55,13 @@ def test_a_hash_with_a_status_and_a_command_is_a_job(storage: RedisStorage) -> N
     assert prune(storage, completed_retention=0) == [FOREIGN]
 
 
+def test_it_is_cleared_like_any_other(storage: RedisStorage) -> None:
+    put(storage, status="pending", command="echo hi")
+    assert QueueManager(storage).clear() == 1
+    assert status_of(storage, FOREIGN) is JobState.CANCELLED
+    assert ids_in(storage, "idx:cancelled") == [FOREIGN]
+
+
 def test_an_unknown_id_is_passed_over(storage: RedisStorage) -> None:
     push(storage, FOREIGN)
     job_id = add_one(storage)

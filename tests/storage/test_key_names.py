@@ -10,12 +10,11 @@ import pytest
 from queuectl.errors import InvalidInput
 from queuectl.model.config import SETTINGS
 from queuectl.model.lifecycle import JobState
-from queuectl.model.limits import MAX_CRASHES
 from queuectl.storage import RedisStorage, keys
 from queuectl.storage.calls import WorkerState
 from queuectl.storage.keys import Keys
 from queuectl.storage.scripts import names, source
-from steps import add, beat, bury, claim, fail
+from steps import MAX_CRASHES, add, beat, bury, claim, fail
 
 TABLE_ROW = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}\S", re.MULTILINE)
 CONSTANT = re.compile(r"^(?:local (\w+)|  (\w+)) = prefix \.\. ':([^']+)'", re.MULTILINE)

@@ -6,13 +6,13 @@ import pytest
 
 from queuectl.model.job import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
-from queuectl.model.limits import MAX_CRASHES
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from queuectl.storage.scripts import CHUNK
 from steps import (
     EXPIRED,
     LONG,
+    MAX_CRASHES,
     add,
     add_one,
     beat,
@@ -105,8 +105,8 @@ def test_a_lost_lease_is_told_and_not_renewed(storage: RedisStorage) -> None:
     (new,) = claim(storage, runner="other", lease_seconds=LONG)
     deadline = storage.r.zscore(key(storage, "running"), new.job_id)
     worker = WorkerState("slow.1", "busy", old.job_id, old.fence)
-    assert beat(storage, worker, runner="slow", lease_seconds=2 * LONG).lost == [old.job_id]
-    assert beat(storage, runner="slow", waiting=[old], lease_seconds=2 * LONG).lost == [old.job_id]
+    assert beat(storage, worker, runner="slow", lease_seconds=2 * LONG).lost == [(old.job_id, old.fence)]
+    assert beat(storage, runner="slow", waiting=[old], lease_seconds=2 * LONG).lost == [(old.job_id, old.fence)]
     assert storage.r.zscore(key(storage, "running"), new.job_id) == deadline
     assert fields_of(storage, new.job_id)["worker"] == b"other"
 
@@ -115,7 +115,7 @@ def test_a_lease_on_a_removed_job_is_lost(storage: RedisStorage) -> None:
     add(storage)
     (lease,) = claim(storage)
     storage.r.delete(storage.keys.job(lease.job_id))
-    assert beat(storage, waiting=[lease]).lost == [lease.job_id]
+    assert beat(storage, waiting=[lease]).lost == [(lease.job_id, lease.fence)]
     assert storage.exist([lease.job_id]) == [False]
 
 
@@ -135,6 +135,14 @@ def test_leases_of_a_runner_known_to_be_dead_are_freed_at_once(storage: RedisSto
     assert fields_of(storage, mine)["crashes"] == b"1"
     assert status_of(storage, others) is JobState.PROCESSING
     assert storage.recover(["dead"]) == 0
+
+
+def test_recovering_leaves_alone_what_no_longer_runs(storage: RedisStorage) -> None:
+    (lease,) = add(storage) and claim(storage, runner="dead")
+    assert finish(storage, lease) == "completed"
+    storage.r.zadd(key(storage, "running"), {lease.job_id: 1})  # a stranger's doing
+    assert storage.recover(["dead"]) == 0
+    assert status_of(storage, lease.job_id) is JobState.COMPLETED
 
 
 def test_recovering_goes_on_past_a_chunk(storage: RedisStorage) -> None:

@@ -14,7 +14,7 @@ import queuectl
 
 PACKAGE = Path(queuectl.__file__).parent
 
-LEAVES = {"errors", "settings", "text", "environment"}
+LEAVES = {"errors", "settings", "text", "environment", "host", "handover"}
 MODEL = LEAVES | {"model"}
 STORAGE = MODEL | {"server", "storage"}
 MANAGERS = STORAGE | {"producer", "queue_manager", "dead_letter"}

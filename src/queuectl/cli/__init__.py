@@ -13,6 +13,7 @@ import click
 from queuectl import __version__
 from queuectl.cli.app import App
 from queuectl.errors import InvalidInput, QueuectlError
+from queuectl.handover import take_over
 
 _COMMANDS = {
     "enqueue": ("enqueue", "Add a command to the queue."),
@@ -133,7 +134,8 @@ def cli(ctx: click.Context, redis_url: str | None, namespace: str | None) -> Non
       queuectl worker start --count 4      # run jobs, four at a time
       queuectl status                      # see how it goes
     """
-    ctx.obj = App(redis_url, namespace)
+    handed_over = take_over()
+    ctx.obj = App(handed_over if redis_url is None else redis_url, namespace)
 
 
 __all__ = ["cli"]

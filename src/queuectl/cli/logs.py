@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -12,6 +11,7 @@ from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
 from queuectl.cli.output import hint, is_terminal, note, print_json
 from queuectl.errors import QueuectlError
+from queuectl.host import host_name
 from queuectl.logs import reader
 from queuectl.logs.follower import LogFollower
 from queuectl.model.job import Job
@@ -121,6 +121,8 @@ def follow_job(
             while data := follower.read_new():
                 out.write(data)
             if state is not None:
+                if not follower.attempt:
+                    _say_why_none(app.manager.job(job_id), attempt)
                 return
             meanwhile()
             state = watcher.wait(FOLLOW_SECONDS)
@@ -131,7 +133,7 @@ def follow_job(
 def _say_why_none(job: Job, attempt: int | None) -> None:
     if attempt is not None and attempt > job.attempts + (job.status is JobState.PROCESSING):
         raise QueuectlError(f"Job {job.id} has had no attempt {attempt}.", f"See: queuectl show {job.id[:8]}")
-    if job.host and job.host != os.uname().nodename:
+    if job.host and job.host != host_name():
         note(f"Job {job.id} ran on host {job.host}; its log is there.")
     elif job.attempts == 0 and job.started_at is None:
         hint(f"Job {job.id} has not run yet: it is {job.status.value}.")

@@ -83,13 +83,14 @@ class TemporaryPool:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_SECONDS
+        from queuectl.host import host_name
         from queuectl.worker.burial import bury_dead_pools
         from queuectl.worker.detach import start_detached
         from queuectl.worker.options import PoolOptions
-        from queuectl.worker.pool import host_name
 
         bury_dead_pools(self._app.settings, self._app.storage, host_name())
-        if self._app.storage.overview().workers:
+        overview = self._app.storage.overview()
+        if overview.workers or overview.stopped:
             return
         # In a burst, so that after a Ctrl-C it runs the job to its end, and then ends by itself.
         note("No worker is running: starting one until the job is over.")

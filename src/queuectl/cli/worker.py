@@ -73,7 +73,10 @@ def start(
         grace_seconds=DEFAULT_GRACE_SECONDS if grace is None else grace,
         verbose=is_terminal("stderr") if verbose is None else verbose,
     )
-    app.storage.overview()  # the server must be there, before anything is said or started
+    if ready_fd is None:
+        _begin_anew(app)
+    else:
+        os.set_inheritable(ready_fd, False)  # it is ours, and no job's
     if detach:
         from queuectl.worker.detach import start_detached
 
@@ -93,6 +96,16 @@ def start(
 
     app.storage.close()
     ctx.exit(Pool(app.settings, options, ready).run())
+
+
+def _begin_anew(app: App) -> None:
+    """Whoever starts workers wants them to run: take a stop back, and forget the pools that it ended."""
+    from queuectl.host import host_name
+    from queuectl.worker.record import take_stopped
+
+    app.manager.resume_workers()
+    for _ in take_stopped(app.settings, host_name()):
+        pass
 
 
 @worker_command.command(name="stop")
@@ -128,21 +141,25 @@ def resume(app: App, as_json: bool) -> None:
     Examples:
       queuectl worker resume
     """
+    from queuectl.host import host_name
     from queuectl.worker.detach import start_detached
-    from queuectl.worker.pool import host_name
     from queuectl.worker.record import take_stopped
 
     app.manager.resume_workers()
-    pools = list(take_stopped(app.settings, host_name()))
-    for pool in pools:
+    pools = 0
+    for pool in take_stopped(app.settings, host_name()):
+        pools += 1
         pid = start_detached(app.settings, pool.options)
         if as_json:
             print_json({"pid": pid, "workers": pool.options.workers})
         else:
             click.echo(f"Started {quantity(pool.options.workers, 'worker')} again (pid {pid}).")
     if not pools and not as_json:
-        click.echo("Jobs may run again. No stopped pool is known on this host.")
-        hint("Start workers with: queuectl worker start --count 2")
+        if app.storage.overview().workers:
+            click.echo("Jobs may run again; workers that were still finishing theirs go on.")
+        else:
+            click.echo("Jobs may run again. No stopped pool is known on this host.")
+            hint("Start workers with: queuectl worker start --count 2")
 
 
 @worker_command.command(name="list")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from queuectl.model.command import EXEC, SHELL
+from queuectl.model.command import SHELL
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 
@@ -40,13 +40,6 @@ class Job(NamedTuple):
     reason: str = ""
     worker: str = ""
     host: str = ""
-
-    @property
-    def argv(self) -> list[bytes]:
-        """The argument list that is executed."""
-        if self.form == EXEC:
-            return self.command.split(b"\0")
-        return [b"/bin/sh", b"-c", self.command]
 
 
 class Outcome(NamedTuple):

@@ -38,8 +38,3 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset(),
 }
 """Every legal change of state. The scripts follow it, and a property test holds them to it."""
-
-
-def is_legal(before: JobState, after: JobState) -> bool:
-    """Whether one transition may lead from ``before`` to ``after``."""
-    return after in TRANSITIONS[before]

@@ -8,9 +8,6 @@ YEAR_SECONDS = 366 * 86_400.0
 MAX_RETRIES = 1_000
 MAX_FACTOR = 1_000.0
 
-MAX_CRASHES = 5
-"""Workers that may die under one job before it goes to the dead letter queue."""
-
 
 def number(name: str, value: object, least: float, most: float) -> float:
     """``value`` as a float between ``least`` and ``most``, else InvalidInput that names it."""

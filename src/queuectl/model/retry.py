@@ -12,7 +12,7 @@ class RetryPolicy(NamedTuple):
     """How often, and after which pauses, a failing command runs again.
 
     The pause before retry number ``n`` (0 for the first) is ``backoff_base * backoff_factor ** n``
-    seconds: exponential backoff as in RFC 9293's retransmission timer, without its jitter, so that
+    seconds: exponential backoff, as TCP's retransmission timer does it (RFC 6298, 5.5). There is no jitter:
     2, 2 gives exactly 2, 4, 8 seconds.
     """
 

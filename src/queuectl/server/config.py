@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 
 from queuectl.errors import BadConfiguration
-
-APPENDFSYNC = ("always", "everysec", "no")
+from queuectl.settings import APPENDFSYNC
 
 _TEMPLATE = """\
 # Written by queuectl at every start of its embedded server; changes made here are lost.

@@ -55,6 +55,13 @@ def prepare(home: str) -> str:
     return server_directory(home)
 
 
+def private_folder(home: str, name: str) -> str:
+    """Make ``<home>/<name>``, and the state folder, where they are missing; return its path."""
+    _make_private(home, _WRITABLE_BY_OTHERS)
+    _make_private(f"{home}/{name}", _OPEN_TO_OTHERS)
+    return f"{home}/{name}"
+
+
 def sync_folder(path: str) -> None:
     """Let the names in a folder survive a power cut, not only the contents of its files."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

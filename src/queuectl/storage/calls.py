@@ -37,13 +37,13 @@ class Claim(NamedTuple):
 
 
 class Pulse(NamedTuple):
-    """What a heartbeat told. ``lost`` are ids whose lease is another's now."""
+    """What a heartbeat told. ``lost`` are leases, as id and fence, that are another's now."""
 
     stopped: bool
     next_due: float | None
     pending: int
-    lost: list[str]
-    cancelled: list[str]
+    lost: list[tuple[str, int]]
+    cancelled: list[tuple[str, int]]
 
 
 class WorkerState(NamedTuple):
@@ -87,11 +87,11 @@ def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim
 
 def finish(results: Sequence[tuple[Lease | Spoiled, Outcome, str]]) -> Call[list[str]]:
     """End leases with ``(lease, outcome, worker)`` each; gives each job's state now, or ``stale``."""
-    arguments: list[str | int] = []
+    arguments: list[str | bytes | int] = []
     for lease, outcome, worker in results:
         code = "" if outcome.exit_code is None else outcome.exit_code
         arguments += (
-            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.reason),
+            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.reason.encode("utf-8", "replace")),
             *(f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
         )
     return Call("finish", tuple(arguments), _texts)
@@ -132,7 +132,7 @@ def cancel(job_ids: Sequence[str], reason: str) -> Call[list[str]]:
 
 
 def clear(before: str, reason: str) -> Call[tuple[str, int]]:
-    """Cancel one chunk of pending jobs; gives the time to pass next and how many were looked at."""
+    """Cancel one chunk of pending jobs; gives the time to pass next, empty at the end, and how many there were."""
     return Call("clear", (before, CHUNK, reason), lambda reply: (reply[0].decode(), int(reply[1])))
 
 
@@ -182,6 +182,10 @@ def _texts(reply: Sequence[bytes]) -> list[str]:
     return [part.decode() for part in reply]
 
 
+def _leases(flat: Sequence[bytes]) -> list[tuple[str, int]]:
+    return [(job_id.decode(), int(fence)) for job_id, fence in zip(flat[::2], flat[1::2], strict=True)]
+
+
 def _due_from(text: bytes) -> float | None:
     return float(text) if text else None
 
@@ -198,7 +202,7 @@ def _claim_from(reply: Sequence[Any]) -> Claim:
 
 
 def _pulse_from(reply: Sequence[Any]) -> Pulse:
-    return Pulse(reply[0] == b"true", _due_from(reply[1]), reply[2], _texts(reply[3]), _texts(reply[4]))
+    return Pulse(reply[0] == b"true", _due_from(reply[1]), reply[2], _leases(reply[3]), _leases(reply[4]))
 
 
 def _page_from(reply: Sequence[Any]) -> Page:

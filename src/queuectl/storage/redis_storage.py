@@ -55,7 +55,7 @@ class RedisStorage(Session):
         return self.run(calls.cancel(job_ids, reason))
 
     def clear(self, before: str = "", reason: str = "cleared") -> tuple[str, int]:
-        """Cancel one chunk of pending jobs. Gives what to pass as ``before`` next, and how many there were."""
+        """Cancel one chunk of pending jobs. Gives what to pass as ``before`` next, "" at the end, and how many."""
         return self.run(calls.clear(before, reason))
 
     def dlq_retry(self, job_ids: Sequence[str]) -> list[str]:

@@ -187,6 +187,10 @@ def _with_tls_options(url: RedisURL, options: dict[str, str]) -> RedisURL:
     check_hostname = _choice(options, "ssl_check_hostname", {"true": True, "false": False})
     if "" in options.values():
         raise BadConfiguration("The Redis URL has an option without a value.", "Give one, or leave it out.")
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if not options.get(name, "/").startswith("/"):
+            # A worker runs each job in a directory of its own, where it would look for the file.
+            raise BadConfiguration(f"The Redis URL's {name} isn't an absolute path.", f"Write {name}=/...")
     if "ssl_keyfile" in options and "ssl_certfile" not in options:
         raise BadConfiguration("The Redis URL has ssl_keyfile alone.", "Give its ssl_certfile as well.")
     return url._replace(

@@ -4,50 +4,80 @@ from __future__ import annotations
 
 import select
 import time
+from typing import Any
 
+from queuectl.errors import ServerUnreachable
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.settings import Settings
 from queuectl.storage import calls
+from queuectl.storage.client import Connection
 from queuectl.storage.keys import Keys
 from queuectl.storage.open import open_connection
 from queuectl.storage.replies import error_from
-from queuectl.storage.scripts import command
+from queuectl.storage.scripts import Command, command
+
+PATIENCE_SECONDS = 60.0
+"""How long a server that went away is waited for."""
 
 
 class Watcher:
     """Listens on a job's channel, on a connection of its own.
 
-    First it subscribes, then it looks: an end in between is seen twice rather than missed.
+    First it subscribes, then it looks: an end in between is seen twice rather than missed. If the server goes
+    away, it is done again once it is back; ServerUnreachable if that takes longer than PATIENCE_SECONDS.
     """
 
     def __init__(self, settings: Settings, job_id: str) -> None:
-        keys = Keys(settings.namespace)
-        self._connection = open_connection(settings)
-        other = open_connection(settings)
-        try:
-            for connection, order in (
-                (self._connection, ("SSUBSCRIBE", keys.done(job_id))),
-                (other, command(calls.watch(job_id), settings.namespace, cached=False)),
-            ):
-                (reply,) = connection.exchange([order])
-                if isinstance(reply, Exception):
-                    raise error_from(reply)
-            self._state = reply.decode()
-        finally:
-            other.close()
+        self._settings = settings
+        self._job_id = job_id
+        self._lost_at: float | None = None
+        self._connection: Connection | None = None
+        self._state = ""
+        self._listen()
 
     def wait(self, seconds: float) -> JobState | None:
         """The job's final state; None if it is not over after ``seconds``, or not known at all."""
         deadline = time.monotonic() + seconds
         while self._state not in FINAL:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._connection], [], [], left)[0]:
-                return None
-            for kind, _, state in self._connection.receive():
-                if kind == b"smessage":
-                    self._state = state.decode()
-        return JobState(self._state)
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                if self._connection is None:
+                    time.sleep(left)
+                    self._listen()
+                elif select.select([self._connection], [], [], left)[0]:
+                    self._hear(self._connection)
+            except ServerUnreachable:
+                self.close()
+                self._lost_at = self._lost_at or time.monotonic()
+                if time.monotonic() - self._lost_at > PATIENCE_SECONDS:
+                    raise
+            if time.monotonic() >= deadline:
+                break
+        return JobState(self._state) if self._state in FINAL else None
 
     def close(self) -> None:
         """Stop listening."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _listen(self) -> None:
+        keys = Keys(self._settings.namespace)
+        connection, other = open_connection(self._settings), open_connection(self._settings)
+        _ask(connection, ("SSUBSCRIBE", keys.done(self._job_id)))
+        watch = command(calls.watch(self._job_id), self._settings.namespace, cached=False)
+        self._state = _ask(other, watch).decode()
+        other.close()
+        self._connection, self._lost_at = connection, None
+
+    def _hear(self, connection: Connection) -> None:
+        for kind, _, state in connection.receive():
+            if kind == b"smessage":
+                self._state = state.decode()
+
+
+def _ask(connection: Connection, order: Command) -> Any:
+    (reply,) = connection.exchange([order])
+    if isinstance(reply, Exception):
+        raise error_from(reply)
+    return reply

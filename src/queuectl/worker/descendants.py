@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LINUX = sys.platform == "linux"
 MARK = b"QUEUECTL_WORKER="
+JOB_MARK = b"QUEUECTL_JOB_ID="
 
 
 def become_subreaper() -> None:
@@ -36,16 +37,29 @@ def children() -> list[int]:
         return _children_by_scan()
 
 
-def end_adopted(ours: Callable[[int], bool]) -> list[int]:
-    """SIGKILL every child for which ``ours`` is false; gives their pids, which are still to be reaped.
+def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> list[int]:
+    """SIGKILL every child that outlived its job; gives their pids, which are still to be reaped.
 
-    They are our children and only we reap them, so a pid can't have been reused. Their own children come
-    to us when they die: call again until there are none.
+    Spared are those for which ``ours`` is true, what belongs to one of the ``running_jobs`` (a job may well
+    leave a child to us and go on), and the embedded server. They are our children and only we reap them, so
+    a pid can't have been reused. Their own children come to us when they die: call again until there are none.
     """
-    strays = [pid for pid in children() if not ours(pid) and not _is_server(pid)]
-    for pid in strays:
-        _kill(pid)
+    strays = []
+    for pid in children():
+        if not (ours(pid) or _belongs(pid, ours, running_jobs) or _is_server(pid)) and _kill(pid):
+            strays.append(pid)
     return strays
+
+
+def _belongs(pid: int, ours: Callable[[int], bool], running_jobs: Container[bytes]) -> bool:
+    """Whether it is in the session of a job that runs, or says that it is that job's."""
+    try:
+        if ours(os.getsid(pid)):
+            return True
+    except OSError:
+        return False  # it has just ended
+    jobs = (entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK))
+    return any(job in running_jobs for job in jobs)
 
 
 def end_marked(workers_of: Iterable[str]) -> int:
@@ -81,11 +95,16 @@ def _end_if_marked(pid: int, prefixes: tuple[bytes, ...]) -> bool:
 
 
 def _has_mark(pid: int, prefixes: tuple[bytes, ...]) -> bool:
+    return any(entry.startswith(prefixes) for entry in _environment(pid))
+
+
+def _environment(pid: int) -> list[bytes]:
+    """What a process was started with; nothing if it is gone, or another user's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            return any(variable.startswith(prefixes) for variable in file.read().split(b"\0"))
+            return file.read().split(b"\0")
     except OSError:
-        return False
+        return []
 
 
 def _is_server(pid: int) -> bool:
@@ -112,8 +131,9 @@ def _children_by_scan() -> list[int]:
     return found
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int) -> bool:
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:
-        pass
+        return False  # gone, or become another user's by sudo: not ours to end
+    return True

@@ -7,8 +7,13 @@ import subprocess
 import sys
 
 from queuectl.errors import QueuectlError
+from queuectl.handover import HANDED_OVER
 from queuectl.settings import Settings
 from queuectl.worker.options import PoolOptions
+from queuectl.worker.record import pools_folder
+
+# Not -m: that would import from the current directory first, whatever lies there.
+_PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from queuectl.__main__ import main; main()"
 
 MESSAGES_BYTES = 1 << 20
 """A file of messages that has grown larger is begun anew by the next pool."""
@@ -19,9 +24,7 @@ def start_detached(settings: Settings, options: PoolOptions) -> int:
 
     Raises QueuectlError with the pool's last words when it ends instead.
     """
-    folder = os.path.join(settings.home, "pools")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, "messages.log")
+    path = os.path.join(pools_folder(settings), "messages.log")
     fresh = os.O_TRUNC if os.path.exists(path) and os.path.getsize(path) > MESSAGES_BYTES else 0
     messages = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | fresh, 0o600)
     start = os.lseek(messages, 0, os.SEEK_END)
@@ -49,7 +52,7 @@ def start_detached(settings: Settings, options: PoolOptions) -> int:
 
 
 def _command(options: PoolOptions, announce: int) -> list[str]:
-    words = [sys.executable, "-m", "queuectl", "worker", "start", "--count", str(options.workers)]
+    words = [sys.executable, "-c", _PROGRAM, "worker", "start", "--count", str(options.workers)]
     words += ["--lease", str(options.lease_seconds), "--grace", str(options.grace_seconds)]
     words += ["--burst"] if options.burst else []
     words += ["--verbose" if options.verbose else "--quiet", "--ready-fd", str(announce)]
@@ -57,10 +60,10 @@ def _command(options: PoolOptions, announce: int) -> list[str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    # By environment and not by option: a password in a URL would show in the list of processes.
-    environment = {
-        "QUEUECTL_HOME": settings.home,
-        "QUEUECTL_NAMESPACE": settings.namespace,
-        "QUEUECTL_APPENDFSYNC": settings.appendfsync,
-    }
-    return environment | ({"QUEUECTL_REDIS_URL": settings.redis_url} if settings.redis_url else {})
+    # By environment and not by option: a password in a URL would show in the list of processes. A URL from the
+    # configuration file is read there again, so that it does not come into the environment of the jobs.
+    environment = {"QUEUECTL_HOME": settings.home, "QUEUECTL_NAMESPACE": settings.namespace}
+    environment["QUEUECTL_APPENDFSYNC"] = settings.appendfsync
+    if settings.redis_url and not settings.origins["redis_url"].startswith("file "):
+        environment[HANDED_OVER] = settings.redis_url
+    return environment

@@ -7,11 +7,10 @@ ones under load, so that a sync of the server's disk is shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from queuectl.errors import QueuectlError
 from queuectl.model.job import DEAD, Outcome
 from queuectl.settings import Settings
 from queuectl.storage import calls
@@ -19,18 +18,14 @@ from queuectl.storage.calls import Claim, Pulse, Spoiled, WorkerState
 from queuectl.storage.codec import Lease
 from queuectl.storage.encoding import unpack_variables
 from queuectl.storage.keys import Keys
-from queuectl.storage.link import Link
 from queuectl.storage.scripts import CHUNK
-from queuectl.worker.lines import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Connector, Lines
+from queuectl.worker.lease_guard import LeaseGuard
+from queuectl.worker.lines import Lines, Trio
 from queuectl.worker.loop import Loop
-from queuectl.worker.report import Reporter
 from queuectl.worker.timers import Timer
 
 LISTEN_SECONDS = 30
-"""How long a line waits for a message before it asks again: a lost connection is noticed in that time."""
-
-ANSWER_SECONDS = 10.0
-"""A server that has not answered for so long is taken for gone."""
+"""How long a line waits for a message before it asks again."""
 
 BATCH = 128
 """Results that one exchange carries at most."""
@@ -53,17 +48,17 @@ class Crew(Protocol):
     def waiting(self) -> list[Lease]:
         """Claimed jobs that no worker has started."""
 
-    def running(self) -> int:
-        """How many jobs run."""
+    def holds_leases(self) -> bool:
+        """Whether any job is ours."""
 
     def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
         """The variables that were fetched."""
 
-    def cancel(self, job_id: str, fence: int | None) -> None:
+    def cancel(self, job_id: str, fence: int) -> None:
         """A person wants this job to end."""
 
-    def lose(self, job_ids: Sequence[str]) -> None:
-        """These leases are another's now."""
+    def lose(self, job_id: str, fence: int) -> None:
+        """This lease is another's now."""
 
     def lose_all(self) -> None:
         """The leases can't be renewed and are about to end."""
@@ -98,27 +93,20 @@ class Dispatcher:
         self._loop = loop
         self._crew = crew
         self._keys = Keys(settings.namespace)
-        self._connector = Connector(settings, loop.wake_up)
-        self._lines: Lines | None = None
-        self._pause = FIRST_PAUSE_SECONDS
         self._results: list[Result] = []
         self._sent: list[Result] = []
+        self._parts = 0
         self._exchange_since: float | None = None
         self._pulse_since: float | None = None
-        self._safe_until = loop.now + lease_seconds
         self._hungry = True
-        self._parts = 0
         self._listening = False
         self._fetching: set[str] = set()
-        self._complaint = ""
-        self._descriptors: dict[Link, int] = {}
-        self._writing: set[Link] = set()
         self._due: Timer | None = None
         self._closing = False
         self.retired = False
-        self._connector.start()
-        self._heartbeat_timer()
-        loop.after(lease_seconds / 2, self._guard)
+        self._lines = Lines(settings, loop, self._gained, self._lost)
+        self._guard = LeaseGuard(lease_seconds, loop, self, crew.holds_leases, crew.lose_all)
+        loop.after(lease_seconds / 3, self._heartbeat_timer)
 
     # What the crew says ---------------------------------------------------------------------------
 
@@ -135,16 +123,26 @@ class Dispatcher:
         """Claim again, whatever the last claim said."""
         self._hungry = True
 
-    def beat(self, *, changed_only: bool = False) -> None:
-        """Tell the server what the workers do; with all of them, leases are renewed too."""
-        if self._lines is None or self._closing:
-            return
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is being made, perhaps a server started."""
+        return self._lines.connecting
+
+    def beat(self, *, changed_only: bool = False) -> bool:
+        """Tell the server what the workers do; with all of them, leases are renewed too.
+
+        Gives False if that was not possible: no connection, or the last one is not answered yet.
+        """
+        trio = self._lines.trio
+        if trio is None or self._closing or (self._pulse_since is not None and not changed_only):
+            return False
         states = self._crew.states(changed_only=changed_only)
         if changed_only and not states:
-            return
+            return True
         waiting = [] if changed_only else self._crew.waiting()
-        if not changed_only and self._pulse_since is None:
+        if not changed_only:
             self._pulse_since = self._loop.now
+        # In chunks, and only the last one renews what waits and proves that all of it was done.
         for start in range(0, max(1, len(states)), CHUNK):
             last = start + CHUNK >= len(states)
             call = calls.heartbeat(
@@ -156,15 +154,15 @@ class Dispatcher:
                 workers=states[start : start + CHUNK],
                 waiting=waiting if last else (),
             )
-            self._lines.work.call(call, partial(self._beaten, last and not changed_only))
+            trio.work.call(call, partial(self._beaten, last and not changed_only))
+        return True
 
     def fetch_environment(self, digest: str) -> None:
         """Get the variables that go with a job, unless that is under way."""
-        if self._lines is None or digest in self._fetching:
-            return
-        self._fetching.add(digest)
-        command = ("HGET", self._keys.environment(digest), "variables")
-        self._lines.work.command(command, partial(self._fetched, digest))
+        if self._lines.trio is not None and digest not in self._fetching:
+            self._fetching.add(digest)
+            command = ("HGET", self._keys.environment(digest), "variables")
+            self._lines.trio.work.command(command, partial(self._fetched, digest))
 
     def _fetched(self, digest: str, packed: bytes | None) -> None:
         self._fetching.discard(digest)
@@ -172,36 +170,39 @@ class Dispatcher:
 
     def retire(self, workers: Sequence[str]) -> None:
         """Say goodbye; `retired` tells when the server has heard it. Only once `settled`."""
-        if not self._closing and self._lines is not None:
+        if not self._closing and self._lines.trio is not None:
             self._closing = True
-            self._lines.work.call(calls.retire(self._runner, workers), self._gone)
+            self._lines.trio.work.call(calls.retire(self._runner, workers), self._gone)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._lines.close()
 
     # The loop's turn ------------------------------------------------------------------------------
 
     def turn(self) -> None:
         """Send what there is to send."""
-        if self._lines is None:
-            self._take_lines()
-        if self._lines is None:
-            return
-        want = 0 if self._closing else self._crew.wanted()
-        if self._exchange_since is None and (self._results or (self._hungry and want > 0)):
-            self._exchange(self._lines, want)
-        if self._exchange_since is None and not self._hungry and want > 0 and not self._listening:
-            self._listen_for_work(self._lines)
-        self._flush(self._lines)
+        trio = self._lines.trio
+        if trio is not None and not self._closing and self._exchange_since is None:
+            want = min(self._crew.wanted(), CHUNK)
+            if self._results or (self._hungry and want > 0):
+                self._exchange(trio, want)
+            elif want > 0 and not self._listening:
+                self._listening = True
+                trio.bell.command(("BLPOP", self._keys.wake, LISTEN_SECONDS), self._rung)
+        self._lines.turn()
 
-    def _exchange(self, lines: Lines, want: int) -> None:
+    def _exchange(self, trio: Trio, want: int) -> None:
         self._exchange_since = self._loop.now
         self._sent, self._results = self._results[:BATCH], self._results[BATCH:]
         if self._sent:
             self._parts += 1
-            lines.work.call(calls.finish(self._sent), self._finished)
+            trio.work.call(calls.finish(self._sent), self._finished)
         if want > 0:
+            self._parts += 1
             self._hungry = False  # what is heard from now on is news, and not answered by this claim
             claim = calls.claim(self._runner, self._host, self._lease_seconds, want)
-            lines.work.call(claim, partial(self._claimed, want))
-            self._parts += 1
+            trio.work.call(claim, partial(self._claimed, want))
 
     def _finished(self, states: list[str]) -> None:
         self._sent = []
@@ -231,70 +232,66 @@ class Dispatcher:
             self._due = None
         if next_due is not None:
             # A little late rather than early: a claim that comes too soon finds nothing.
-            self._due = self._loop.after(next_due + 0.001, self.look)
+            self._due = self._loop.after(next_due + 0.001, self._on_due)
+
+    def _on_due(self) -> None:
+        self._hungry = True
+        if self._crew.wanted() == 0:
+            self._stir()
+
+    def _stir(self) -> None:
+        """A claim of none: it promotes what is due, and leaves a token for others if there is work."""
+        if self._lines.trio is not None and not self._closing:
+            claim = calls.claim(self._runner, self._host, self._lease_seconds, 0)
+            self._lines.trio.work.call(claim, lambda claim: self._plan(claim.next_due))
 
     # Heartbeat and lease --------------------------------------------------------------------------
+
+    def waits_since(self) -> float | None:
+        """Since when an answer of the server is due."""
+        return min(
+            (since for since in (self._exchange_since, self._pulse_since) if since is not None), default=None
+        )
+
+    def give_up_connection(self) -> None:
+        """Take the server for gone."""
+        self._lines.drop("The server does not answer.")
 
     def _heartbeat_timer(self) -> None:
         self.beat()
         self._loop.after(self._lease_seconds / 3, self._heartbeat_timer)
 
     def _beaten(self, whole: bool, pulse: Pulse) -> None:
+        self._lines.proven()
         if whole and self._pulse_since is not None:
-            self._safe_until = self._pulse_since + self._lease_seconds
+            self._guard.renewed(self._pulse_since)
             self._pulse_since = None
-        for job_id in pulse.cancelled:
-            self._crew.cancel(job_id, None)
-        if pulse.lost:
-            self._crew.lose(pulse.lost)
+            self._plan(pulse.next_due)
+        for job_id, fence in pulse.cancelled:
+            self._crew.cancel(job_id, fence)
+        for job_id, fence in pulse.lost:
+            self._crew.lose(job_id, fence)
         if pulse.stopped:
             self._crew.stop()
         elif pulse.pending:
             self._hungry = True
         self._crew.connected()
 
-    def _guard(self) -> None:
-        """End our own jobs before the server can give them to another worker."""
-        now, margin = self._loop.now, min(5.0, self._lease_seconds / 6)
-        waits_since = [since for since in (self._exchange_since, self._pulse_since) if since is not None]
-        if self._lines is not None and waits_since and now - min(waits_since) > ANSWER_SECONDS:
-            self._disconnect("it has not answered for 10 seconds")
-        if now < self._safe_until - margin:
-            self._loop.after(min(self._safe_until - margin - now, ANSWER_SECONDS / 2), self._guard)
-            return
-        if self._crew.running() == 0 and not self._crew.waiting():
-            self._loop.after(self._lease_seconds / 2, self._guard)
-            return
-        if self._lines is not None and self._pulse_since is None:
-            # Not a silent server: it is we who were suspended. It may still hold the leases for us.
-            self.beat()
-            self._loop.after(margin / 2, self._guard)
-            return
-        self._crew.lose_all()
-        self._loop.after(1.0, self._guard)
-
     # Messages -------------------------------------------------------------------------------------
-
-    def _listen_for_work(self, lines: Lines) -> None:
-        self._listening = True
-        lines.bell.command(("BLPOP", self._keys.wake, LISTEN_SECONDS), self._rung)
 
     def _rung(self, token: Any) -> None:
         self._listening = False
-        if token is None:
-            return
-        self._hungry = True
-        if self._crew.wanted() == 0 and self._lines is not None:
-            # Taken for nothing. A claim of none puts a new token there, if work remains.
-            claim = calls.claim(self._runner, self._host, self._lease_seconds, 0)
-            self._lines.work.call(claim, lambda claim: None)
+        if token is not None:
+            self._hungry = True
+            if self._crew.wanted() == 0:
+                self._stir()  # the token was taken for nothing
 
-    def _listen_for_messages(self) -> None:
-        if self._lines is not None:
-            self._lines.control.command(("BLPOP", self._keys.control(self._runner), LISTEN_SECONDS), self._told)
+    def _listen_for_messages(self, trio: Trio) -> None:
+        command = ("BLPOP", self._keys.control(self._runner), LISTEN_SECONDS)
+        trio.control.command(command, partial(self._told, trio))
 
-    def _told(self, message: Any) -> None:
-        self._listen_for_messages()
+    def _told(self, trio: Trio, message: Any) -> None:
+        self._listen_for_messages(trio)
         if message is None:
             return
         verb, *words = message[1].decode("utf-8", "replace").split()
@@ -303,76 +300,21 @@ class Dispatcher:
         elif verb == "cancel" and len(words) == 2 and words[1].isdigit():
             self._crew.cancel(words[0], int(words[1]))
 
-    # Lines ----------------------------------------------------------------------------------------
+    # Connection -----------------------------------------------------------------------------------
 
-    def _take_lines(self) -> None:
-        result = self._connector.result()
-        if result is None:
-            return
-        if isinstance(result, QueuectlError):
-            self._complain(result.message)
-            self._loop.after(self._pause, self._connector.start)
-            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-            return
-        if self._complaint:
-            self._complaint = ""
-            Reporter.say("connected to the server again")
-        self._lines = result
-        self._pause = FIRST_PAUSE_SECONDS
+    def _gained(self, trio: Trio) -> None:
         self._hungry = True
-        for link in result.all:
-            self._descriptors[link] = link.fileno()
-            self._loop.watch(link.fileno(), partial(self._guarded, link, link.receive))
-        self._listen_for_messages()
+        self._listen_for_messages(trio)
         self.beat()
 
-    def _flush(self, lines: Lines) -> None:
-        for link in lines.all:
-            self._guarded(link, link.flush)
-            writing = link in self._writing
-            if self._lines is lines and link.wants_write != writing:
-                self._loop.watch_writing(
-                    link.fileno(), partial(self._guarded, link, link.receive), writing=not writing
-                )
-                self._writing ^= {link}
-
-    def _guarded(self, link: Link, act: Callable[[], None]) -> None:
-        if self._lines is None or link not in self._lines.all:
-            return  # lost in this very turn of the loop
-        try:
-            act()
-        except QueuectlError as error:
-            self._disconnect(error.message)
-
-    def _disconnect(self, why: str) -> None:
-        if self._lines is None:
-            return
-        for descriptor in self._descriptors.values():
-            self._loop.forget(descriptor)
-        self._descriptors.clear()
-        self._writing.clear()
-        self._fetching.clear()
-        self._lines.close()
-        self._lines = None
+    def _lost(self) -> None:
         # What was not acknowledged is sent again; the fence makes a result that did arrive harmless.
         self._results = self._sent + self._results
         self._sent = []
         self._parts = 0
         self._exchange_since = self._pulse_since = None
         self._listening = self._closing = False
-        self._complain(why)
-        self._connector.start()
-
-    def _complain(self, why: str) -> None:
-        """Say it once, not at every try."""
-        if why != self._complaint:
-            self._complaint = why
-            Reporter.say(why)
+        self._fetching.clear()
 
     def _gone(self, _: int) -> None:
         self.retired = True
-
-    def close(self) -> None:
-        """Close the lines."""
-        if self._lines is not None:
-            self._lines.close()

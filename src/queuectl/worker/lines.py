@@ -1,4 +1,4 @@
-"""A runner's three lines to the server, and how they are made again after a loss.
+"""A runner's three lines to the server: made, watched, and made again after a loss.
 
 Work goes over `work`. The other two wait: `control` for messages to this runner, `bell` for the token that
 says work has come. Two, because a runner that is full must not take the token from one that is free.
@@ -8,54 +8,134 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from queuectl.errors import QueuectlError
 from queuectl.settings import Settings
 from queuectl.storage.link import Link
 from queuectl.storage.open import open_connection
+from queuectl.worker.loop import Loop
+from queuectl.worker.report import Reporter
 
-FIRST_PAUSE_SECONDS = 0.05
+FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
 
 
-class Lines:
+class Trio:
     """Three connected links."""
 
     def __init__(self, settings: Settings) -> None:
         self.work = Link(open_connection(settings), settings.namespace)
         self.control = Link(open_connection(settings), settings.namespace)
         self.bell = Link(open_connection(settings), settings.namespace)
-        self.all = (self.work, self.control, self.bell)
+        self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.bell)}
 
     def close(self) -> None:
         """Close all."""
-        for link in self.all:
+        for link in self.descriptors:
             link.close()
 
 
-class Connector:
-    """Connects in a thread: finding a host or starting the embedded server may take long, and jobs must go on."""
+class Lines:
+    """Keeps three links connected. ``gained`` is called when they are up, ``lost`` when they were.
 
-    def __init__(self, settings: Settings, wake_up: Callable[[], None]) -> None:
+    It connects in a thread: finding a host or starting the embedded server may take long, and jobs must go on.
+    """
+
+    def __init__(
+        self, settings: Settings, loop: Loop, gained: Callable[[Trio], None], lost: Callable[[], None]
+    ) -> None:
+        self.trio: Trio | None = None
+        self.connecting = False
         self._settings = settings
-        self._wake_up = wake_up
-        self._result: Lines | QueuectlError | None = None
-        self._thread: threading.Thread | None = None
+        self._loop = loop
+        self._gained = gained
+        self._lost = lost
+        self._result: Trio | Exception | None = None
+        self._writing: set[Link] = set()
+        self._pause = 0.0
+        self._complaint = ""
+        self._connect()
 
-    def start(self) -> None:
-        """Begin to connect; `wake_up` is called when `result` has something."""
-        self._result = None
-        self._thread = threading.Thread(target=self._connect, name="connect", daemon=True)
-        self._thread.start()
+    def turn(self) -> None:
+        """Send what was called, or take the connection that has come about."""
+        if self.trio is None:
+            self._take_result()
+        if (trio := self.trio) is None:
+            return
+        for link in trio.descriptors:
+            self._guarded(trio, link.flush)
+            if self.trio is trio:
+                self._watch_writing(trio, link)
 
-    def result(self) -> Lines | QueuectlError | None:
-        """Lines, or why there are none; None while it still tries, and after it was taken."""
-        result, self._result = self._result, None
-        return result
+    def proven(self) -> None:
+        """The server has answered as it should; the next loss is a new one."""
+        self._pause = 0.0
+        if self._complaint:
+            self._complaint = ""
+            Reporter.say("connected to the server again")
+
+    def drop(self, why: str) -> None:
+        """Give these connections up, and make new ones."""
+        if self.trio is None:
+            return
+        for descriptor in self.trio.descriptors.values():
+            self._loop.forget(descriptor)
+        self._writing.clear()
+        self.trio.close()
+        self.trio = None
+        self._lost()
+        self._try_again(why)
+
+    def close(self) -> None:
+        """Hang up for good."""
+        if self.trio is not None:
+            self.trio.close()
+
+    def _guarded(self, trio: Trio, act: Callable[[], None]) -> None:
+        if self.trio is not trio:
+            return  # lost in this very turn of the loop
+        try:
+            act()
+        except QueuectlError as error:
+            self.drop(error.message)
+
+    def _watch_writing(self, trio: Trio, link: Link) -> None:
+        if link.wants_write != (link in self._writing):
+            self._writing ^= {link}
+            self._loop.watch_writing(
+                link.fileno(), partial(self._guarded, trio, link.receive), writing=link in self._writing
+            )
 
     def _connect(self) -> None:
+        self.connecting = True
+        self._result = None
+        threading.Thread(target=self._connect_in_thread, name="connect", daemon=True).start()
+
+    def _connect_in_thread(self) -> None:
         try:
-            self._result = Lines(self._settings)
-        except QueuectlError as error:
+            self._result = Trio(self._settings)
+        except Exception as error:  # whatever it is, the runner has to go on trying
             self._result = error
-        self._wake_up()
+        self._loop.wake_up()
+
+    def _take_result(self) -> None:
+        result, self._result = self._result, None
+        if result is None:
+            return
+        self.connecting = False
+        if isinstance(result, Exception):
+            self._try_again(result.message if isinstance(result, QueuectlError) else repr(result))
+            return
+        self.trio = result
+        for link, descriptor in result.descriptors.items():
+            self._loop.watch(descriptor, partial(self._guarded, result, link.receive))
+        self._gained(result)
+
+    def _try_again(self, why: str) -> None:
+        """After a pause that grows until the server is `proven`: an error reply must not become a storm."""
+        if why != self._complaint:
+            self._complaint = why
+            Reporter.say(why)
+        self._loop.after(self._pause, self._connect)
+        self._pause = min(max(self._pause * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

@@ -15,7 +15,8 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Loop:
-    """Waits for what happens next and calls whoever asked for it. Nothing that it calls may block."""
+    """Waits for what happens next and calls whoever asked for it. Nothing that it calls may wait for
+    another process; short waits for the disk (a log, a directory) are what it has to bear."""
 
     def __init__(self, signals: Iterable[signal.Signals]) -> None:
         self.selector = selectors.DefaultSelector()

@@ -2,13 +2,14 @@
 
 Pool and runners watch over each other. If the pool is killed, the runners see their socket close, end their
 jobs and leave. If a runner is killed, the kernel gives its jobs' processes to the pool, which ends them, frees
-the leases and starts another runner. If all are killed at once, the next pool on this host finds the record
-that nobody holds any more, and does the same (see `record`, `descendants`).
+the leases and starts another runner. If all are killed at once, the guardian ends the processes, and the next
+pool on this host finds the record that nobody holds any more and frees the leases (see `burial`).
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import select
 import signal
 import socket
@@ -17,29 +18,27 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from queuectl.errors import QueuectlError
-from queuectl.logs import retention
-from queuectl.model.config import RETENTION_DEFAULTS
+from queuectl.host import host_name, processors
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
-from queuectl.storage.scripts import CHUNK
 from queuectl.worker import descendants
 from queuectl.worker.burial import bury_dead_pools, free_leases
+from queuectl.worker.guardian import Guardian
+from queuectl.worker.maintenance import Maintenance
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import RecordFile, take_stopped
+from queuectl.worker.record import RecordFile
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, STOPPED, Place, Runner
 
-MAINTENANCE_SECONDS = 30.0
-"""Between two looks for finished jobs past their retention, their logs, and pools that were killed."""
-
-LOG_AGE_SECONDS = 86_400.0 + max(RETENTION_DEFAULTS["completed_retention"], RETENTION_DEFAULTS["dead_retention"])
-"""Logs younger than this are never taken for left behind: they may be another queue's, in the same folder.
-
-Those of jobs that this host removes go at once; this is for the logs of jobs that another host removed.
-"""
-
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 5
+
+FIXED_DESCRIPTORS = 100
+DESCRIPTORS_EACH = 4
+"""Open files that a running job takes: its output, its log and that log's end."""
+
+STRAY_SECONDS = 2.0
+"""How long processes that were killed are waited for: one that is stuck in the kernel must not hold up a pool."""
 
 
 class _Member(NamedTuple):
@@ -62,53 +61,69 @@ class Pool:
         self._host = host_name()
         self._storage = RedisStorage(settings=settings)
         self._members: dict[int, _Member] = {}
+        self._expected = 0
         self._announced = 0
         self._signals_seen = 0
         self._quick_deaths = 0
         self._stopped = False
         self._failed = False
-        self._sweeper = retention.LogSweeper(settings.home, self._storage.exist, older_than_seconds=LOG_AGE_SECONDS)
 
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
-        self._storage.resume()
-        for _ in take_stopped(self._settings, self._host):
-            pass  # this pool is started instead of those that were stopped before: `worker resume` leaves them
-        self._waker, wake = os.pipe()
-        for descriptor in (self._waker, wake):
-            os.set_blocking(descriptor, False)
-        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: None)
+        self._catch_signals()
+        _allow_descriptors(FIXED_DESCRIPTORS + DESCRIPTORS_EACH * self._options.workers)
         descendants.become_subreaper()
+        self._guardian = Guardian()
         self._record = RecordFile(self._settings, self._host, self._options)
+        self._maintenance = Maintenance(self._settings, self._host)
         bury_dead_pools(self._settings, self._storage, self._host)
-        for workers in self._shares():
-            self._start(workers)
-        next_maintenance = time.monotonic() + min(MAINTENANCE_SECONDS, 2.0)
-        while self._members:
-            self._wait(max(0.0, next_maintenance - time.monotonic()))
-            if time.monotonic() >= next_maintenance:
-                next_maintenance = time.monotonic() + (MAINTENANCE_SECONDS if not self._maintain() else 0.05)
+        self._work()
+        while self._taken_back():
+            self._work()
         self._end_orphans()
-        self._record.close(stopped=self._stopped)
+        self._guardian.dismiss()
+        self._record.close()
         self._storage.close()
         return 1 if self._failed else 0
+
+    def _work(self) -> None:
+        """Start all runners, and stay until they have ended."""
+        self._stopped = False
+        shares = self._shares()
+        self._expected = len(shares)
+        for numbers in shares:
+            self._start(numbers)
+        while self._members:
+            self._wait(self._maintenance.seconds_until_due())
+            self._maintenance.turn()
+
+    def _taken_back(self) -> bool:
+        """Whether `worker resume` came while we were still finishing our jobs; see `record.take_stopped`."""
+        if not self._stopped or self._signals_seen or self._failed:
+            return False
+        self._mark(stopped=True)
+        try:
+            still_stopped = self._storage.overview().stopped
+        except QueuectlError:
+            still_stopped = True
+        self._storage.close()
+        self._mark(stopped=still_stopped)
+        return not still_stopped
 
     # Runners --------------------------------------------------------------------------------------
 
     def _shares(self) -> list[list[str]]:
-        """The workers' names by runner: a runner for each processor, if there are so many workers."""
+        """The workers' numbers by runner: a runner for each processor, if there are so many workers."""
         runners = min(self._options.workers, processors())
-        counts = [self._options.workers // runners] * runners
-        for extra in range(self._options.workers % runners):
-            counts[extra] += 1
-        return [[str(number + 1) for number in range(count)] for count in counts]
+        least, extra = divmod(self._options.workers, runners)
+        sizes = [least + (number < extra) for number in range(runners)]
+        return [[str(number + 1) for number in range(size)] for size in sizes]
 
     def _start(self, numbers: list[str]) -> None:
         name = f"{self._host}-{os.urandom(3).hex()}"
         workers = [f"{name}-{number}" for number in numbers]
-        self._record.add_runner(name)
+        self._note(lambda: self._record.add_runner(name))
+        self._guardian.watch(name)
         self._storage.close()  # a connection is one process's own
         ours, theirs = socket.socketpair()
         pid = os.fork()
@@ -139,7 +154,7 @@ class Pool:
             if descriptor != self._waker:
                 self._hear(sockets[descriptor])
         if self._waker in readable:
-            self._take_signals(set(os.read(self._waker, 4096)))
+            self._take_signals(os.read(self._waker, 4096))
 
     def _hear(self, member: _Member) -> None:
         try:
@@ -149,22 +164,70 @@ class Pool:
         if READY in message:
             self._quick_deaths = 0  # runners can start: one that dies now dies of a job, and those are counted
             self._announced += 1
-            if self._announced == len(self._members):
+            if self._announced == self._expected:
                 self._ready()
         if EMPTY in message:
             for other in self._members.values():
                 self._tell(other, LOOK)
 
-    def _take_signals(self, signals: set[int]) -> None:
-        for _ in signals & {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
-            self._signals_seen += 1
-            if self._signals_seen == 1:
-                if os.isatty(2):
-                    os.write(2, b"\n")  # the terminal has just printed ^C
-                Reporter.say("finishing the running jobs; a second signal puts them back into the queue at once")
-            for member in self._members.values():
-                self._tell(member, DRAIN if self._signals_seen == 1 else QUIT)
+    def _ended(self, member: _Member, code: int) -> None:
+        member.socket.close()
+        if code == STOPPED:
+            self._stopped = True
+            return
+        if code == 0 and (self._signals_seen or self._options.burst or self._stopped):
+            return
+        self._end_orphans()
+        if code != 0:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
+            self._free_leases(member)
+            quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
+            self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if self._quick_deaths >= MAX_QUICK_DEATHS:
+            Reporter.say("runners die as soon as they are started; giving up")
+            self._failed = True
+        elif not self._signals_seen and not self._stopped:
+            self._start([worker.rpartition("-")[2] for worker in member.workers])
+
+    def _free_leases(self, member: _Member) -> None:
+        try:
+            free_leases(self._storage, member.name, member.workers)
+        except QueuectlError as error:
+            Reporter.say(f"{error.message} The leases will end by themselves.")
+
+    def _tell(self, member: _Member, message: bytes) -> None:
+        try:
+            member.socket.send(message)
+        except OSError:
+            pass  # it has just ended
+
+    # Signals and processes ------------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        self._waker, wake = os.pipe()
+        for descriptor in (self._waker, wake):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:  # nohup, or a shell's background job
+                signal.signal(number, lambda *_: None)
+
+    def _take_signals(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and not self._signals_seen):
+                self._drain_or_quit()
         self._reap()
+
+    def _drain_or_quit(self) -> None:
+        self._signals_seen += 1
+        if self._signals_seen == 1:
+            if os.isatty(2):
+                os.write(2, b"\n")  # the terminal has just printed ^C
+            Reporter.say("finishing the running jobs; a second signal puts them back into the queue at once")
+        for member in self._members.values():
+            self._tell(member, DRAIN if self._signals_seen == 1 else QUIT)
 
     def _reap(self) -> None:
         while True:
@@ -176,59 +239,43 @@ class Pool:
                 return
             if pid in self._members:
                 self._ended(self._members.pop(pid), os.waitstatus_to_exitcode(status))
+            elif pid == self._guardian.pid:
+                self._replace_guardian()
+            else:
+                self._maintenance.ended(pid)
 
-    def _ended(self, member: _Member, code: int) -> None:
-        member.socket.close()
-        if code in (0, STOPPED):
-            self._stopped = self._stopped or code == STOPPED
-            return
-        self._end_orphans()
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
-        try:
-            free_leases(self._storage, member.name, member.workers)
-        except QueuectlError as error:
-            Reporter.say(f"{error.message} The leases will end by themselves.")
-        quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
-        self._quick_deaths = self._quick_deaths + 1 if quick else 0
-        if self._quick_deaths >= MAX_QUICK_DEATHS:
-            Reporter.say("runners die as soon as they are started; giving up")
-            self._failed = True
-        elif not self._signals_seen and not self._stopped:
-            self._start([worker.rpartition("-")[2] for worker in member.workers])
-
-    def _tell(self, member: _Member, message: bytes) -> None:
-        try:
-            member.socket.send(message)
-        except OSError:
-            pass  # it has just ended
+    def _replace_guardian(self) -> None:
+        self._guardian = Guardian()
+        for member in self._members.values():
+            self._guardian.watch(member.name)
 
     def _end_orphans(self) -> None:
         """End what a dead runner's jobs left to us, and theirs."""
-        while strays := descendants.end_adopted(self._members.__contains__):
-            for pid in strays:
-                os.waitpid(pid, 0)
+        deadline = time.monotonic() + STRAY_SECONDS
+        while strays := set(descendants.end_adopted(self._is_ours)):
+            while strays and time.monotonic() < deadline:
+                strays = {pid for pid in strays if os.waitpid(pid, os.WNOHANG)[0] == 0}
+                if strays:
+                    time.sleep(0.002)
+            if strays:
+                return
 
-    # Maintenance ----------------------------------------------------------------------------------
+    def _is_ours(self, pid: int) -> bool:
+        return pid in self._members or pid in (self._guardian.pid, self._maintenance.pid)
 
-    def _maintain(self) -> bool:
-        """One small piece of housekeeping; gives whether there is more to do at once."""
+    def _mark(self, *, stopped: bool) -> None:
+        self._note(lambda: self._record.mark(stopped=stopped))
+
+    @staticmethod
+    def _note(write: Callable[[], None]) -> None:
         try:
-            bury_dead_pools(self._settings, self._storage, self._host)
-            removed = self._storage.prune(RETENTION_DEFAULTS)
-            retention.remove(self._settings.home, removed)
-            self._sweeper.sweep(time.time())
-            return len(removed) == CHUNK
-        except QueuectlError:
-            return False  # the server is away; the runners say so, and try again
+            write()
+        except OSError as error:  # a full disk must not end the jobs that run
+            Reporter.say(f"the pool's record can't be written: {error.strerror}")
 
 
-def processors() -> int:
-    """How many processors we may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def host_name() -> str:
-    """This host's name, in the alphabet of worker names."""
-    name = "".join(c if (c.isascii() and c.isalnum()) or c in "-." else "-" for c in os.uname().nodename)
-    return name[:40].strip("-.") or "host"
+def _allow_descriptors(needed: int) -> None:
+    """Raise the soft limit of open files if there are more workers than it has room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))

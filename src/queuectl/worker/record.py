@@ -10,12 +10,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from queuectl.server.paths import private_folder
 from queuectl.settings import Settings
 from queuectl.storage.open import server_url
 from queuectl.worker.options import PoolOptions
+
+SPOILED_SECONDS = 60.0
+"""A record that can't be read is left alone so long: its pool may be writing it just now."""
 
 
 class PoolRecord(NamedTuple):
@@ -29,84 +34,104 @@ class PoolRecord(NamedTuple):
     stopped: bool
 
 
-def queue_label(settings: Settings) -> str:
-    """The server and namespace, so that a pool of another queue is left alone."""
-    return f"{server_url(settings).redacted()} {settings.namespace}"
+def pools_folder(settings: Settings) -> str:
+    """Where pools leave their records and messages."""
+    return private_folder(settings.home, "pools")
 
 
 class RecordFile:
-    """This pool's own record, locked for as long as the pool or one of its runners lives."""
+    """This pool's own record, locked while the pool or a runner lives. OSError on a full disk."""
 
     def __init__(self, settings: Settings, host: str, options: PoolOptions) -> None:
-        self._path = os.path.join(_folder(settings), f"{os.getpid()}-{os.urandom(3).hex()}.json")
-        self._record = PoolRecord(os.getpid(), host, queue_label(settings), [], options, False)
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        folder, name = pools_folder(settings), f"{os.getpid()}-{os.urandom(3).hex()}"
+        self._path = os.path.join(folder, f"{name}.json")
+        self._record = PoolRecord(os.getpid(), host, _queue(settings), [], options, False)
+        new = os.path.join(folder, f"{name}.new")
+        self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         self._write()
+        os.rename(new, self._path)  # only now can others see it: whole, and locked
 
     def add_runner(self, name: str) -> None:
         """One more runner belongs to this pool."""
         self._record.runners.append(name)
         self._write()
 
-    def close(self, *, stopped: bool) -> None:
-        """The pool ends; the record stays if `worker resume` is to find it."""
-        if stopped:
-            self._record = self._record._replace(stopped=True)
-            self._write()
-        else:
-            os.unlink(self._path)
+    def mark(self, *, stopped: bool) -> None:
+        """Whether the stop signal has ended this pool, so that `worker resume` is to start it again."""
+        self._record = self._record._replace(stopped=stopped)
+        self._write()
+
+    def close(self) -> None:
+        """The pool ends. Its record stays if it is marked."""
+        if not self._record.stopped:
+            try:
+                os.unlink(self._path)
+            except FileNotFoundError:
+                pass  # the state folder was removed under us
         os.close(self._descriptor)
 
     def _write(self) -> None:
-        text = json.dumps(self._record._replace(options=self._record.options._asdict())._asdict())  # type: ignore[arg-type]
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text.encode(), 0)
+        fields = {**self._record._asdict(), "options": self._record.options._asdict()}
+        text = json.dumps(fields).encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
 
 
-def take_stopped(settings: Settings, host: str) -> list[PoolRecord]:
-    """Records of pools that the stop signal ended on this host; each is given to one caller only."""
-    return [record for record in _take(settings, host) if record.stopped]
+def take_stopped(settings: Settings, host: str) -> Iterator[PoolRecord]:
+    """Records of pools that the stop signal ended on this host. One is gone once the next is asked for.
+
+    A pool that is just about to end is waited for: either it leaves its record, or it has seen that the stop
+    signal was taken back, and goes on.
+    """
+    return _take(settings, host, stopped=True)
 
 
-def take_dead(settings: Settings, host: str) -> list[PoolRecord]:
-    """Records of pools on this host that were killed; each is given to one caller only."""
-    return [record for record in _take(settings, host, stopped=False) if not record.stopped]
+def take_dead(settings: Settings, host: str) -> Iterator[PoolRecord]:
+    """Records of pools on this host that were killed. One is gone once the next is asked for."""
+    return _take(settings, host, stopped=False)
 
 
-def _take(settings: Settings, host: str, stopped: bool = True) -> Iterator[PoolRecord]:
-    folder = _folder(settings)
+def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecord]:
+    folder = pools_folder(settings)
     for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
         if not name.endswith(".json"):
             continue
-        path = os.path.join(folder, name)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            record = _parse(os.read(descriptor, 1 << 20))
-            mine = record is None or (record.host == host and record.queue == queue_label(settings))
-            if mine and (record is None or record.stopped == stopped) and os.path.exists(path):
+            ending = stopped and _is_ours(_read(descriptor), settings, host, stopped)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if ending else fcntl.LOCK_NB))
+            if not os.path.exists(path):
+                continue  # another was faster
+            record = _read(descriptor)
+            if record is None and os.fstat(descriptor).st_mtime < time.time() - SPOILED_SECONDS:
                 os.unlink(path)
-                if record is not None:
-                    yield record
+            elif record is not None and _is_ours(record, settings, host, stopped):
+                yield record
+                os.unlink(path)
         except BlockingIOError:
             continue
         finally:
             os.close(descriptor)
 
 
-def _parse(text: bytes) -> PoolRecord | None:
+def _is_ours(record: PoolRecord | None, settings: Settings, host: str, stopped: bool) -> bool:
+    return (
+        record is not None and (record.host, record.queue) == (host, _queue(settings)) and record.stopped == stopped
+    )
+
+
+def _queue(settings: Settings) -> str:
+    return f"{server_url(settings).redacted()} {settings.namespace}"
+
+
+def _read(descriptor: int) -> PoolRecord | None:
     try:
-        fields: dict[str, Any] = json.loads(text)
+        fields: dict[str, Any] = json.loads(os.pread(descriptor, 1 << 20, 0))
         return PoolRecord(**{**fields, "options": PoolOptions(**fields["options"])})
     except (ValueError, TypeError, KeyError):
         return None  # cut short by a full disk, or by a kill while it was written
-
-
-def _folder(settings: Settings) -> str:
-    folder = os.path.join(settings.home, "pools")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return folder

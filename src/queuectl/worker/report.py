@@ -17,6 +17,7 @@ class Reporter:
 
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose
+        self._said: set[str] = set()
         self._width = shutil.get_terminal_size((140, 24)).columns
 
     def ended(self, lease: Lease, outcome: Outcome, worker: str) -> None:
@@ -33,6 +34,12 @@ class Reporter:
         line = f"{time.strftime('%H:%M:%S')} {worker} {lease.job_id[:8]} {said}: "
         shown = one_line(command.decode("utf-8", "replace"), max(20, self._width - len("queuectl: " + line)))
         self.say(line + shown)
+
+    def say_once(self, text: str) -> None:
+        """The same thing is not said again."""
+        if text not in self._said:
+            self._said = {text, *list(self._said)[:15]}
+            self.say(text)
 
     @staticmethod
     def say(text: str) -> None:

@@ -142,34 +142,31 @@ class Runner:
         """Claimed jobs that no worker has started."""
         return list(self._ready)
 
-    def running(self) -> int:
-        """How many jobs run."""
-        return len(self._processes)
+    def holds_leases(self) -> bool:
+        """Whether any job is ours."""
+        return bool(self._processes or self._ready)
 
-    def cancel(self, job_id: str, fence: int | None) -> None:
+    def cancel(self, job_id: str, fence: int) -> None:
         """A person wants this job to end."""
-        for lease in [lease for lease in self._ready if lease.job_id == job_id]:
+        for lease in [lease for lease in self._ready if (lease.job_id, lease.fence) == (job_id, fence)]:
             self._ready.remove(lease)
             self._dispatcher.report(
                 lease, Outcome(HANDED_BACK), self._place.name
             )  # the server knows it is cancelled
-        for running in self._running_jobs(job_id):
-            if fence is None or running.lease.fence == fence:
-                self._end(running, process.BY_PERSON)
+        for running in self._with_lease(job_id, fence):
+            self._end(running, process.BY_PERSON)
 
-    def lose(self, job_ids: Sequence[str]) -> None:
-        """These leases are another's now."""
-        lost = set(job_ids)
-        self._ready = deque(lease for lease in self._ready if lease.job_id not in lost)
-        for job_id in lost:
-            for running in self._running_jobs(job_id):
-                running.kill(process.LEASE_LOST)
+    def lose(self, job_id: str, fence: int) -> None:
+        """This lease is another's now."""
+        self._ready = deque(lease for lease in self._ready if (lease.job_id, lease.fence) != (job_id, fence))
+        for running in self._with_lease(job_id, fence):
+            running.kill(process.LEASE_LOST)
 
     def lose_all(self) -> None:
-        """All leases are about to end."""
-        self._ready.clear()
+        """All leases are about to end. Should the server come back before they have, the jobs are handed back."""
+        self._hand_back_ready()
         for running in self._processes.values():
-            running.kill(process.LEASE_LOST)
+            running.kill(process.BY_DRAIN)
 
     def stop(self) -> None:
         """The stop signal in the server is set."""
@@ -278,6 +275,9 @@ class Runner:
         self._mean_seconds += (now - running.started_at - self._mean_seconds) / 8
         outcome = running.outcome(status, now)
         if outcome is not None:
+            if running.log.error is not None:
+                self._reporter.say_once(f"a log can't be written: {running.log.error}")
+                outcome = outcome._replace(reason=f"{outcome.reason or 'exit code 0'}; its log is not complete")
             self._report(running.lease, outcome, running.worker)
         self._plan_view()
         self._plan_sweep()
@@ -295,12 +295,12 @@ class Runner:
             running.timer.cancel()
         running.timer = self._loop.after(self._options.grace_seconds, partial(running.kill, ending))
 
-    def _running_jobs(self, job_id: str) -> list[JobProcess]:
-        return [running for running in self._processes.values() if running.lease.job_id == job_id]
+    def _with_lease(self, job_id: str, fence: int) -> list[JobProcess]:
+        return [p for p in self._processes.values() if (p.lease.job_id, p.lease.fence) == (job_id, fence)]
 
     def _write_log(self, lease: Lease, text: str) -> None:
         log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
-        log.write(text.encode("utf-8", "surrogateescape"))
+        log.write(text.encode("utf-8", "replace"))
         log.close()
 
     def _pause(self, error: OSError) -> None:
@@ -333,7 +333,11 @@ class Runner:
     def _sweep(self) -> None:
         """End what outlived its job by leaving its group; see `descendants`."""
         self._sweep_planned = False
-        if descendants.end_adopted(self._processes.__contains__):
+        if self._dispatcher.connecting:
+            self._plan_sweep()  # what starts a server is a child of ours, too
+            return
+        jobs = {running.lease.job_id.encode() for running in self._processes.values()}
+        if descendants.end_adopted(self._processes.__contains__, jobs):
             self._plan_sweep()  # their children come to us next
 
     # Stopping -------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class Spawner:
             argv = lease.command.split(b"\0")
             program = _find(argv[0], path)
             if program is None:
-                raise CannotStart(NOT_FOUND, f"no such program on its PATH: {os.fsdecode(argv[0])}")
+                raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
             return self._run_program(program, argv, environ, files)
         words = plain.words(lease.command)
         if words and (program := _find(words[0], path)):
@@ -101,20 +101,22 @@ class Spawner:
                 if _no_room(error):
                     raise
                 # Whatever else is wrong with the program, the shell says it in its own words.
-        return self._exec(_SHELL, [b"sh", b"-c", lease.command], environ, files)
+        return self._run_program(_SHELL, [b"sh", b"-c", lease.command], environ, files)
 
     def _run_program(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
         try:
-            return self._exec(program, argv, environ, files)
-        except OSError as error:
-            if error.errno == errno.ENOEXEC:
+            try:
+                return self._exec(program, argv, environ, files)
+            except OSError as error:
+                if error.errno != errno.ENOEXEC:
+                    raise
                 # A script without a #! line: a shell runs it as one of its own, and so does execvp.
                 return self._exec(_SHELL, [b"sh", program, *argv[1:]], environ, files)
+        except OSError as error:
             if _no_room(error):
                 raise
             code = NOT_FOUND if error.errno == errno.ENOENT else NOT_EXECUTABLE
-            reason = f"could not be started: {os.fsdecode(program)}: {error.strerror}"
-            raise CannotStart(code, reason) from None
+            raise CannotStart(code, f"could not be started: {_shown(program)}: {error.strerror}") from None
 
     @staticmethod
     def _exec(program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
@@ -129,8 +131,8 @@ def _enter(directory: bytes) -> None:
     try:
         os.chdir(directory or b"/")
     except OSError as error:
-        shown = os.fsdecode(directory)
-        raise CannotStart(NOT_EXECUTABLE, f"its directory can't be entered: {shown}: {error.strerror}") from None
+        reason = f"its directory can't be entered: {_shown(directory)}: {error.strerror}"
+        raise CannotStart(NOT_EXECUTABLE, reason) from None
 
 
 def _find(program: bytes, path: bytes) -> bytes | None:
@@ -146,4 +148,8 @@ def _find(program: bytes, path: bytes) -> bytes | None:
 
 def _no_room(error: OSError) -> bool:
     """Whether the machine has no room for a process now, which is not the command's doing."""
-    return error.errno in (errno.EAGAIN, errno.ENOMEM)
+    return error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+def _shown(path: bytes) -> str:
+    return path.decode("utf-8", "replace")

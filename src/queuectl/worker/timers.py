@@ -10,14 +10,17 @@ from itertools import count
 class Timer:
     """A call that is due; `cancel` it if it is not needed any more."""
 
-    __slots__ = ("call",)
+    __slots__ = ("_timers", "call")
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None], timers: Timers) -> None:
         self.call: Callable[[], None] | None = call
+        self._timers = timers
 
     def cancel(self) -> None:
         """The call won't be made."""
-        self.call = None
+        if self.call is not None:
+            self.call = None
+            self._timers.forget_one()
 
 
 class Timers:
@@ -26,22 +29,38 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
+        self._cancelled = 0
 
     def at(self, when: float, call: Callable[[], None]) -> Timer:
         """Have ``call`` made once the clock has reached ``when``."""
-        timer = Timer(call)
+        timer = Timer(call, self)
         heapq.heappush(self._heap, (when, next(self._order), timer))
         return timer
+
+    def forget_one(self) -> None:
+        """A timer was cancelled: most jobs end long before their timeout. The heap is cleaned when half is dead."""
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].call is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
 
     def seconds_until_next(self, now: float) -> float | None:
         """Seconds until the first call is due; None when there is none."""
         while self._heap and self._heap[0][2].call is None:
-            heapq.heappop(self._heap)
+            self._pop()
         return max(0.0, self._heap[0][0] - now) if self._heap else None
 
     def run_due(self, now: float) -> None:
         """Make all calls that are due at ``now``."""
         while self._heap and self._heap[0][0] <= now:
-            call = heapq.heappop(self._heap)[2].call
+            timer = self._pop()
+            call, timer.call = timer.call, None
             if call is not None:
                 call()
+
+    def _pop(self) -> Timer:
+        timer = heapq.heappop(self._heap)[2]
+        if timer.call is None:
+            self._cancelled -= 1
+        return timer

@@ -6,8 +6,9 @@
 -- ARGV      runner, host, lease in seconds, want, then the names of the fields to give back
 -- Reply     {'ok' | 'stopped', seconds until something is due ('' for never), pending ids left,
 --            {id, fence, field, field ...}, ...}
+local CLAIM_AT_ONCE = 1000  -- what Lua can unpack is limited
 local STALE_AT_ONCE = 200
-local runner, host, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local runner, host, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), CLAIM_AT_ONCE)
 
 promote_due()
 reap_expired()

@@ -12,8 +12,9 @@ local states, ended, done = {}, {}, {}
 local function record(id, verdict, exit_code, reason, duration, worker, delay)
   local job = JOB .. id
   local to = verdict
-  if verdict == 'retry' then
-    to = redis.call('HEXISTS', job, 'cancel_requested') == 1 and 'cancelled' or 'failed'
+  if verdict == 'retry' or verdict == 'dead' then
+    local wanted = verdict == 'retry' and 'failed' or 'dead'
+    to = redis.call('HEXISTS', job, 'cancel_requested') == 1 and 'cancelled' or wanted
   end
   local later = to == 'failed'
   count(id, 'attempts')

@@ -7,7 +7,7 @@
 --           n, then n * 4 values: worker, status, job ('' for none), fence
 --           then for each further lease 2 values: id, fence (claimed, not started yet)
 -- Reply     {stop signal ('true' or ''), seconds until something is due ('' for never), pending ids left,
---            {ids whose lease was lost}, {ids that are to be cancelled}}
+--            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled}}
 local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local expiry = stamp(now + tonumber(life))
 local lost, cancelled = {}, {}
@@ -16,6 +16,7 @@ local function renew(id, fence, worker)
   local job = redis.pcall('HMGET', JOB .. id, 'status', 'fence', 'cancel_requested')
   if job.err or job[1] ~= 'processing' or job[2] ~= fence then
     lost[#lost + 1] = id
+    lost[#lost + 1] = fence
     return
   end
   redis.call('ZADD', INDEX.processing, stamp(now + lease), id)
@@ -24,6 +25,7 @@ local function renew(id, fence, worker)
   end
   if job[3] then
     cancelled[#cancelled + 1] = id
+    cancelled[#cancelled + 1] = fence
   end
 end
 

@@ -1,4 +1,5 @@
 -- How a job changes state. Uses keys and time.
+-- Workers that may die under one job before it goes to the dead letter queue.
 local MAX_CRASHES = 5
 local CONTROL_SECONDS = 3600
 
@@ -59,6 +60,7 @@ local function crashed(id)
   if redis.call('HEXISTS', job, 'cancel_requested') == 1 then
     make_final(id, 'processing', 'cancelled', 'cancelled')
   elseif crashes >= MAX_CRASHES then
+    redis.call('HDEL', job, 'exit_code')  -- of an attempt before
     make_final(id, 'processing', 'dead', 'its worker died ' .. crashes .. ' times while running it')
   else
     redis.call('HSET', job, 'reason', 'its worker died (' .. crashes .. ' of ' .. MAX_CRASHES .. ')')

@@ -1,0 +1,86 @@
+"""Housekeeping of a host: finished jobs past their retention, their logs, and pools that were killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from queuectl.errors import QueuectlError
+from queuectl.logs import retention
+from queuectl.model.config import RETENTION_DEFAULTS
+from queuectl.settings import Settings
+from queuectl.storage import RedisStorage
+from queuectl.storage.scripts import CHUNK
+from queuectl.worker.burial import bury_dead_pools
+
+FIRST_SECONDS = 2.0
+PERIOD_SECONDS = 30.0
+"""Between two rounds."""
+
+SWEEP_SECONDS = 3600.0
+"""Between two looks through all logs, for those of jobs that another host removed."""
+
+LOG_AGE_SECONDS = 86_400.0 + max(RETENTION_DEFAULTS["completed_retention"], RETENTION_DEFAULTS["dead_retention"])
+"""Logs younger than this are never taken for left behind: they may be another queue's, in the same folder.
+
+Those of jobs that this host removes go at once; this is for the logs of jobs that another host removed.
+"""
+
+
+class Maintenance:
+    """Does a round now and then, in a child process: the pool itself must never wait for server or disk."""
+
+    def __init__(self, settings: Settings, host: str) -> None:
+        self.pid = 0
+        self._settings = settings
+        self._host = host
+        self._next = time.monotonic() + FIRST_SECONDS
+        self._next_sweep = time.monotonic() + SWEEP_SECONDS
+
+    def seconds_until_due(self) -> float:
+        """Seconds until `turn` has something to do."""
+        return max(0.0, self._next - time.monotonic())
+
+    def turn(self) -> None:
+        """Begin a round, if one is due and none is under way."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + PERIOD_SECONDS
+        if self.pid:
+            return
+        sweep = now >= self._next_sweep
+        if sweep:
+            self._next_sweep = now + SWEEP_SECONDS
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 1
+            try:
+                signal.set_wakeup_fd(-1)
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, signal.SIG_IGN)  # it is short, and meant for the pool
+                self._round(sweep)
+                code = 0
+            except (QueuectlError, OSError):
+                pass  # the server is away, or the disk full: runners say so, and the next round tries again
+            finally:
+                os._exit(code)
+
+    def ended(self, pid: int) -> None:
+        """A child of the pool has ended; perhaps it was the round."""
+        if pid == self.pid:
+            self.pid = 0
+
+    def _round(self, sweep: bool) -> None:
+        storage = RedisStorage(settings=self._settings)
+        bury_dead_pools(self._settings, storage, self._host)
+        removed = [""] * CHUNK
+        while len(removed) == CHUNK:
+            removed = storage.prune(RETENTION_DEFAULTS)
+            retention.remove(self._settings.home, removed)
+        if sweep:
+            sweeper = retention.LogSweeper(self._settings.home, storage.exist, LOG_AGE_SECONDS)
+            sweeper.sweep(time.time())
+            while sweeper.position:
+                sweeper.sweep(time.time())
