@@ -168,6 +168,7 @@ def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
             f"The configuration file {path} isn't TOML: {error}.",
             'Write one setting a line, its value in quotes: namespace = "queuectl"',
         ) from None
+    values: dict[str, str] = {}
     for key, value in table.items():
         if key not in _KEYS:
             raise BadConfiguration(
@@ -184,7 +185,8 @@ def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
                 f"{key} in the configuration file {path} is {'not usable text' if value else 'empty'}.",
                 f"Give {key} a value, or take its line out.",
             )
-    return table
+        values[key] = value
+    return values
 
 
 def _user_folder(kind: str, environ: Mapping[str, str]) -> str:
