@@ -126,6 +126,12 @@ def recover(dead_runners: Sequence[str], skip: int) -> Call[tuple[int, int]]:
     return Call("recover", (skip, CHUNK, *dead_runners), tuple)
 
 
+def disown(runner: str, skip: int, known: Sequence[Lease | Spoiled]) -> Call[int]:
+    """Put back one chunk of a runner's leases that are not among the ``known``; gives where to go on (-1: done)."""
+    pairs = [part for lease in known for part in (lease.job_id, lease.fence)]
+    return Call("disown", (runner, skip, CHUNK, *pairs), int)
+
+
 def cancel(job_ids: Sequence[str], reason: str) -> Call[list[str]]:
     """Cancel waiting jobs, ask for the end of running ones."""
     return Call("cancel", (reason, *job_ids), _texts)

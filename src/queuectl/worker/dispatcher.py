@@ -48,8 +48,11 @@ class Crew(Protocol):
     def waiting(self) -> list[Lease]:
         """Claimed jobs that no worker has started."""
 
+    def leases(self) -> list[Lease]:
+        """All jobs that are ours, running or waiting."""
+
     def holds_leases(self) -> bool:
-        """Whether any job is ours."""
+        """Whether there are any."""
 
     def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
         """The variables that were fetched."""
@@ -103,6 +106,7 @@ class Dispatcher:
         self._fetching: set[str] = set()
         self._due: Timer | None = None
         self._closing = False
+        self._connected_before = False
         self.retired = False
         self._lines = Lines(settings, loop, self._gained, self._lost)
         self._guard = LeaseGuard(lease_seconds, loop, self, crew.holds_leases, crew.lose_all)
@@ -303,9 +307,18 @@ class Dispatcher:
     # Connection -----------------------------------------------------------------------------------
 
     def _gained(self, trio: Trio) -> None:
+        if self._connected_before:
+            self._disown(0)
+        self._connected_before = True
         self._hungry = True
         self._listen_for_messages(trio)
         self.beat()
+
+    def _disown(self, skip: int) -> None:
+        """The server may have given us jobs in an answer that we never got."""
+        if skip >= 0 and self._lines.trio is not None:
+            known = [*self._crew.leases(), *(lease for lease, _, _ in self._results)]
+            self._lines.trio.work.call(calls.disown(self._runner, skip, known), self._disown)
 
     def _lost(self) -> None:
         # What was not acknowledged is sent again; the fence makes a result that did arrive harmless.

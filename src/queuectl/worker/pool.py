@@ -33,6 +33,9 @@ from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, STOPPED, Pla
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 5
 
+RESTART_SECONDS = 0.5
+"""Pause before a runner that died quickly is replaced."""
+
 FIXED_DESCRIPTORS = 100
 DESCRIPTORS_EACH = 4
 """Open files that a running job takes: its output, its log and that log's end."""
@@ -67,6 +70,7 @@ class Pool:
         self._quick_deaths = 0
         self._stopped = False
         self._failed = False
+        self._restarts: list[tuple[float, list[str]]] = []
 
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
@@ -93,9 +97,18 @@ class Pool:
         self._expected = len(shares)
         for numbers in shares:
             self._start(numbers)
-        while self._members:
-            self._wait(self._maintenance.seconds_until_due())
+        while self._members or self._restarts:
+            until_restart = min((when for when, _ in self._restarts), default=float("inf")) - time.monotonic()
+            self._wait(max(0.0, min(self._maintenance.seconds_until_due(), until_restart)))
             self._maintenance.turn()
+            self._restart_due()
+
+    def _restart_due(self) -> None:
+        due = [entry for entry in self._restarts if entry[0] <= time.monotonic()]
+        for entry in due:
+            self._restarts.remove(entry)
+            if not self._signals_seen and not self._stopped:
+                self._start(entry[1])
 
     def _taken_back(self) -> bool:
         """Whether `worker resume` came while we were still finishing our jobs; see `record.take_stopped`."""
@@ -178,17 +191,19 @@ class Pool:
         if code == 0 and (self._signals_seen or self._options.burst or self._stopped):
             return
         self._end_orphans()
+        quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
         if code != 0:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
             self._free_leases(member)
-            quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
         if self._quick_deaths >= MAX_QUICK_DEATHS:
             Reporter.say("runners die as soon as they are started; giving up")
             self._failed = True
+            self._restarts.clear()
         elif not self._signals_seen and not self._stopped:
-            self._start([worker.rpartition("-")[2] for worker in member.workers])
+            numbers = [worker.rpartition("-")[2] for worker in member.workers]
+            self._restarts.append((time.monotonic() + (RESTART_SECONDS if quick else 0.0), numbers))
 
     def _free_leases(self, member: _Member) -> None:
         try:

@@ -142,8 +142,12 @@ class Runner:
         """Claimed jobs that no worker has started."""
         return list(self._ready)
 
+    def leases(self) -> list[Lease]:
+        """All jobs that are ours, running or waiting."""
+        return [*(running.lease for running in self._processes.values()), *self._ready]
+
     def holds_leases(self) -> bool:
-        """Whether any job is ours."""
+        """Whether there are any."""
         return bool(self._processes or self._ready)
 
     def cancel(self, job_id: str, fence: int) -> None:

@@ -1,0 +1,134 @@
+"""What stands between a pool and a bad day: the guardian, fair sweeping, refused programs, a silent queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import children_of, enqueue, is_alive, job, pool, processes_of, run, runners_of, show, wait_for
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from queuectl.worker.timers import Timers
+from waiting import wait_until
+
+
+COMPLETED, DEAD, PROCESSING = JobState.COMPLETED, JobState.DEAD, JobState.PROCESSING
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def guardian_of(process: subprocess.Popen[bytes]) -> int:
+    (pid,) = set(children_of(process.pid)) - set(runners_of(process))
+    return pid
+
+
+def test_the_guardian_ends_the_jobs_when_pool_and_runners_are_killed_at_once(queue: RedisStorage) -> None:
+    with pool(queue, count=2) as process:
+        job_id = enqueue("setsid sleep 1000 & sleep 1000")
+        wait_until(lambda: len(processes_of(job_id)) == 3)
+        guardian = guardian_of(process)
+        for pid in (process.pid, *runners_of(process)):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not processes_of(job_id))
+        wait_until(lambda: not is_alive(guardian))
+
+
+def test_a_killed_guardian_is_replaced_and_does_the_same(queue: RedisStorage) -> None:
+    with pool(queue) as process:
+        first = guardian_of(process)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: set(children_of(process.pid)) - set(runners_of(process)) - {first})
+        job_id = enqueue("sleep 1000")
+        wait_until(lambda: bool(processes_of(job_id)))
+        for pid in (process.pid, *runners_of(process)):
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not processes_of(job_id))
+
+
+def test_what_a_running_job_left_in_the_background_lives_as_long_as_the_job(queue: RedisStorage) -> None:
+    with pool(queue, count=2):
+        job_id = enqueue("(setsid sleep 1000 & sleep 1000 & echo up >up); while [ ! -e gate ]; do sleep 0.05; done")
+        wait_until(lambda: Path("up").exists())
+        helpers = processes_of(job_id)
+        for _ in range(3):  # others end beside it, and are swept up after
+            wait_for(queue, enqueue("setsid sleep 1000 & echo"), COMPLETED)
+        wait_until(lambda: not processes_of_others(job_id))
+        assert all(is_alive(pid) for pid in helpers if pid in processes_of(job_id))
+        assert len(processes_of(job_id)) >= 3
+        Path("gate").touch()
+        wait_for(queue, job_id, COMPLETED)
+        wait_until(lambda: not processes_of(job_id))
+
+
+def processes_of_others(job_id: str) -> list[int]:
+    found = run("list", "--json", "--limit", "0").objects
+    return [pid for entry in found if entry["id"] != job_id for pid in processes_of(entry["id"])]
+
+
+def test_a_program_that_the_system_refuses_fails_its_own_job_only(queue: RedisStorage) -> None:
+    """Its arguments are too long for this worker's stack: nothing that trying again in place would mend."""
+    long = enqueue("--max-retries", "0", "--", "/bin/echo", *["x" * 100_000] * 9)
+    program = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_STACK, (400_000, 400_000));"
+    argv = [sys.executable, "-c", program + "os.execvp(sys.argv[1], sys.argv[1:])", "queuectl"]
+    after = enqueue("true")
+    subprocess.run([*argv, "worker", "start", "--burst", "--quiet"], check=True, timeout=60)
+    refused = show(long)
+    assert (refused["status"], refused["exit_code"]) == ("dead", 126)
+    assert "could not be started" in refused["reason"]
+    assert show(after)["status"] == "completed"
+
+
+def test_a_program_whose_name_is_no_text_fails_its_own_job_only(queue: RedisStorage) -> None:
+    job_id = enqueue("--max-retries", "0", "--", b"/bin/\xffnope")
+    with pool(queue):
+        dead = wait_for(queue, job_id, DEAD)
+    assert (dead.crashes, dead.exit_code) == (0, 127)
+
+
+def test_run_does_not_undo_a_stop(queue: RedisStorage) -> None:
+    with pool(queue):
+        run("worker", "stop", "--wait")
+    assert "resume" in run("run", "true", code=1).err
+    assert queue.r.get("queuectl:stop_signal") == "true"
+
+
+def test_a_password_in_an_option_leaves_the_list_of_processes(queue: RedisStorage) -> None:
+    path = run("server", "path").lines[0]
+    url = f"unix://:{'s3cret'}@{path}"
+    answer = run("--redis-url", url, "status", code=None)
+    assert "s3cret" not in answer.err
+    with subprocess.Popen(
+        ["queuectl", "--redis-url", url, "enqueue", "--from", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        command_line = Path(f"/proc/{process.pid}/cmdline")
+        wait_until(lambda: b"enqueue" in command_line.read_bytes() and b"s3cret" not in command_line.read_bytes())
+        process.communicate(b"true\n", timeout=60)
+
+
+def test_cancelled_timers_do_not_pile_up() -> None:
+    timers = Timers()
+    for number in range(10_000):
+        timers.at(1e9 + number, lambda: None).cancel()
+    assert len(timers._heap) < 200
+    assert timers.seconds_until_next(0) is None
+
+
+def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: RedisStorage) -> None:
+    """Jobs are claimed ahead while they are short; they go back when all workers are held up."""
+    commands = ["true"] * 200 + ["while [ ! -e gate ]; do sleep 0.05; done"] * 3 + ["true"] * 30
+    ids = run("enqueue", "--from", "-", stdin="\n".join(commands).encode()).lines
+    with pool(queue, count=4):
+        wait_until(lambda: queue.overview().jobs[COMPLETED] == 230)
+        assert [job(queue, job_id).status for job_id in ids[200:203]] == [PROCESSING] * 3
+        Path("gate").touch()
+        wait_until(lambda: queue.overview().jobs[COMPLETED] == 233)
