@@ -68,7 +68,7 @@ def test_a_job_without_output_says_so_to_people_only(queue: RedisStorage) -> Non
     run("cancel", waiting)
     burst()
     assert run("logs", silent) == (0, b"", "")
-    assert "wrote nothing" in on_terminal("logs", silent)
+    assert "no output" in on_terminal("logs", silent)
     assert "has not run" in on_terminal("logs", waiting)
 
 

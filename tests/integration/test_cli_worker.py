@@ -218,7 +218,7 @@ def test_resume_leaves_pools_alone_that_a_signal_ended(queue: RedisStorage) -> N
 def test_resume_minds_its_own_queue(queue: RedisStorage) -> None:
     with pool(queue):
         run("worker", "stop", "--wait")
-    assert "No stopped pool" in run("--namespace", "other", "worker", "resume").out
+    assert "Nothing was stopped" in run("--namespace", "other", "worker", "resume").out
     assert run("worker", "resume").out.startswith("Started 1 worker")
     run("worker", "stop", "--wait")
 

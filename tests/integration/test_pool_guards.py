@@ -16,7 +16,6 @@ from queuectl.storage import RedisStorage
 from queuectl.worker.timers import Timers
 from waiting import wait_until
 
-
 COMPLETED, DEAD, PROCESSING = JobState.COMPLETED, JobState.DEAD, JobState.PROCESSING
 
 

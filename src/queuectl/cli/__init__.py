@@ -18,7 +18,7 @@ from queuectl.handover import take_over
 _COMMANDS = {
     "enqueue": ("enqueue", "Add a command to the queue."),
     "run": ("run", "Enqueue a command, follow its output, exit with its code."),
-    "list": ("jobs", "List jobs, those that changed last first."),
+    "list": ("jobs", "List jobs, all or those in one state."),
     "show": ("jobs", "Show all that is known of one job."),
     "cancel": ("jobs", "Cancel jobs, waiting or running, on any host."),
     "logs": ("logs", "Print or follow a job's output."),
@@ -110,8 +110,19 @@ def _explain(error: click.UsageError) -> int:
     from queuectl.cli.output import complain
 
     path = error.ctx.command_path if error.ctx else "queuectl"
-    complain(InvalidInput(error.format_message(), f"Try: {path} --help"))
+    complain(InvalidInput(error.format_message(), _advice(error) or f"Try: {path} --help"))
     return error.exit_code
+
+
+def _advice(error: click.UsageError) -> str:
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    if error.option_name in ("--redis-url", "--namespace"):
+        return f"It goes before the command: queuectl {error.option_name} ... {error.ctx.info_name}"
+    if error.ctx.info_name in ("enqueue", "run"):
+        run = f"queuectl {error.ctx.info_name}"
+        return f"If it is the command's, quote all of it, or put -- before it: {run} 'ls -l', {run} -- ls -l"
+    return ""
 
 
 @click.group(

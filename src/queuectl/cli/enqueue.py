@@ -38,7 +38,12 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
 @click.argument("words", nargs=-1, metavar="COMMAND", type=click.UNPROCESSED)
 @timeout_option
 @policy_options
-@click.option("--from", "source", metavar="FILE", help="Add each line of FILE as a command; - for standard input.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE",
+    help="Add each line of FILE, or of - (standard input); blank lines and # comments are skipped.",
+)
 @click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
 @json_option
 @pass_app
@@ -83,6 +88,8 @@ def enqueue_command(
 def _read_commands(source: str, by_null: bool) -> list[bytes]:
     try:
         if source == "-":
+            if sys.stdin.isatty():
+                sys.stderr.write("Reading one command a line; end with Ctrl-D.\n")
             data = sys.stdin.buffer.read()
         else:
             with open(source, "rb") as file:
@@ -92,6 +99,8 @@ def _read_commands(source: str, by_null: bool) -> list[bytes]:
             f"The file {source} can't be read: {error.strerror}.", "Give another one, or - for standard input."
         ) from None
     commands = data.split(b"\0") if by_null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    if not by_null:
+        commands = [command for command in commands if not command.lstrip().startswith(b"#")]
     commands = [command for command in commands if command.strip()]
     if not commands:
         raise InvalidInput("There is no command in it.", "Write one command on each line.")

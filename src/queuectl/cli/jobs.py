@@ -70,7 +70,7 @@ after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go
 @json_option
 @pass_app
 def list_command(app: App, state: str | None, limit: int, after: Position | None, as_json: bool) -> None:
-    """List jobs, those that changed last first.
+    """List jobs: first those that run or wait for a retry, then those that changed last.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
         after, first = page.end, False
         if len(page.jobs) + len(page.invalid) < size or after is None:
             return
-    if after is not None:
+    if after is not None and not as_json:
         again = click.get_current_context().command_path
         state = f" --state {states[0].value}" if states and not again.startswith("queuectl dlq") else ""
         many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 
@@ -9,7 +10,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import hint, is_terminal, note, print_json
+from queuectl.cli.output import SHORT_ID, hint, is_terminal, note, print_json
 from queuectl.errors import QueuectlError
 from queuectl.host import host_name
 from queuectl.logs import reader
@@ -72,7 +73,7 @@ def logs_command(
         return
     logs = [log for log in reader.attempts(home, job.id) if attempt in (None, log.attempt)]
     if not logs:
-        _say_why_none(job, attempt)
+        _say_why_none(app, job, attempt)
         return
     for log in logs if every else logs[-1:]:
         if every:
@@ -115,22 +116,34 @@ def follow_job(
     """
     follower = LogFollower(app.settings.home, job_id, attempt, from_first=from_first)
     watcher = Watcher(app.settings, job_id)
+    run = 0
     try:
         state = watcher.wait(0)
         while True:
             while data := follower.read_new():
+                if run and follower.fence != run:
+                    hint(f"--- attempt {follower.attempt} ---")
+                run = follower.fence
                 out.write(data)
             if state is not None:
-                if not follower.attempt:
-                    _say_why_none(app.manager.job(job_id), attempt)
-                return
+                break
             meanwhile()
             state = watcher.wait(FOLLOW_SECONDS)
     finally:
         watcher.close()
+    _say_how_it_went(app, app.manager.job(job_id), follower, attempt)
 
 
-def _say_why_none(job: Job, attempt: int | None) -> None:
+def _say_how_it_went(app: App, job: Job, follower: LogFollower, attempt: int | None) -> None:
+    if follower.left_out:
+        note(f"{follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
+    if not follower.attempt:
+        _say_why_none(app, job, attempt)
+    if job.status is not JobState.COMPLETED:
+        note(f"Job {job.id[:SHORT_ID]} is {job.status.value}: {job.reason}")
+
+
+def _say_why_none(app: App, job: Job, attempt: int | None) -> None:
     if attempt is not None and attempt > job.attempts + (job.status is JobState.PROCESSING):
         raise QueuectlError(f"Job {job.id} has had no attempt {attempt}.", f"See: queuectl show {job.id[:8]}")
     if job.host and job.host != host_name():
@@ -138,4 +151,8 @@ def _say_why_none(job: Job, attempt: int | None) -> None:
     elif job.attempts == 0 and job.started_at is None:
         hint(f"Job {job.id} has not run yet: it is {job.status.value}.")
     else:
-        hint(f"Job {job.id} wrote nothing.")
+        folder = os.path.join(app.settings.home, "logs")
+        hint(
+            f"There is no output of job {job.id[:SHORT_ID]} in {folder}."
+            f" It wrote nothing, or its worker {job.worker} has another state folder."
+        )

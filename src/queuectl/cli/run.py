@@ -12,7 +12,7 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
 from queuectl.cli.options import policy_options, timeout_option
-from queuectl.cli.output import SHORT_ID, note
+from queuectl.cli.output import SHORT_ID, note, quantity
 from queuectl.errors import QueuectlError
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
@@ -54,12 +54,11 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     try:
         follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look)
     except KeyboardInterrupt:
-        note(f"\nThe job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
+        click.echo("", err=True)
+        note(f"The job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
         raise
     helper.end()
     job = app.manager.job(job_id)
-    if job.status is not JobState.COMPLETED:
-        note(f"Job {job_id[:SHORT_ID]} is {job.status.value}: {job.reason}")
     ctx.exit(_exit_code(job))
 
 
@@ -93,7 +92,9 @@ class TemporaryPool:
         if overview.workers or overview.stopped:
             return
         # In a burst, so that after a Ctrl-C it runs the job to its end, and then ends by itself.
-        note("No worker is running: starting one until the job is over.")
+        ahead = overview.jobs[JobState.PENDING] - 1
+        before = f"; {quantity(ahead, 'job')} before it" if ahead > 0 else ""
+        note(f"No worker is running: starting one until the job is over{before}.")
         self._pid = start_detached(self._app.settings, PoolOptions(workers=1, burst=True))
 
     def end(self) -> None:

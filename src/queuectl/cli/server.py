@@ -8,7 +8,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import pairs, print_json, quantity, span
+from queuectl.cli.output import pairs, print_json, span
 from queuectl.errors import QueuectlError
 
 if TYPE_CHECKING:
@@ -55,14 +55,12 @@ def stop(app: App, force: bool, as_json: bool) -> None:
       queuectl server stop
     """
     server = _embedded(app)
-    if not force and server.status().running:
-        workers = len(app.storage.overview().workers)
-        if workers:
-            raise QueuectlError(
-                f"{quantity(workers, 'worker')} would start the server again at once.",
-                "Stop them first: queuectl worker stop --wait",
-            )
-        app.storage.close()
+    if not force and server.status().running and _is_waited_on(app):
+        raise QueuectlError(
+            "Workers are up, and would start the server again at once.",
+            "Stop them first, in every namespace that has some: queuectl worker stop --wait",
+        )
+    app.storage.close()
     stopped = server.stop()
     if as_json:
         print_json({"stopped": stopped})
@@ -114,6 +112,12 @@ def path(app: App, as_json: bool) -> None:
         print_json({"socket": socket})
     else:
         click.echo(socket)
+
+
+def _is_waited_on(app: App) -> bool:
+    """Whether any worker waits for work or messages, whatever its namespace."""
+    (info,) = app.storage.exchange([("INFO", "clients")])
+    return b"blocked_clients:0\r\n" not in info
 
 
 def _embedded(app: App) -> EmbeddedServer:

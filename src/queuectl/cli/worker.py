@@ -129,6 +129,8 @@ def stop(app: App, wait: bool, as_json: bool) -> None:
         click.echo("No worker is running.")
     while wait and app.storage.overview().workers:
         time.sleep(STOP_POLL_SECONDS)
+    if wait and told and not as_json:
+        click.echo("All workers have ended.")
 
 
 @worker_command.command(name="resume")
@@ -145,7 +147,7 @@ def resume(app: App, as_json: bool) -> None:
     from queuectl.worker.detach import start_detached
     from queuectl.worker.record import take_stopped
 
-    app.manager.resume_workers()
+    was_stopped = app.manager.resume_workers()
     pools = 0
     for pool in take_stopped(app.settings, host_name()):
         pools += 1
@@ -155,7 +157,9 @@ def resume(app: App, as_json: bool) -> None:
         else:
             click.echo(f"Started {quantity(pool.options.workers, 'worker')} again (pid {pid}).")
     if not pools and not as_json:
-        if app.storage.overview().workers:
+        if not was_stopped:
+            click.echo("Nothing was stopped.")
+        elif app.storage.overview().workers:
             click.echo("Jobs may run again; workers that were still finishing theirs go on.")
         else:
             click.echo("Jobs may run again. No stopped pool is known on this host.")

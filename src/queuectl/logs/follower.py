@@ -50,6 +50,8 @@ class LogFollower:
         self._later: layout.Run | None = None  # the run to go on with
         self._position = 0  # in the run's output, what was left out included
         self._limit = 0  # the run's limit, once a segment has told it
+        self.left_out = 0
+        """Bytes that gap lines stood for so far."""
 
     @property
     def attempt(self) -> int:
@@ -88,6 +90,7 @@ class LogFollower:
                 end = view.head + view.left_out
                 if offset < end:
                     self._position = end
+                    self.left_out += end - offset
                     return layout.gap_line(end - offset)
                 offset += len(layout.gap_line(view.left_out)) - view.left_out
             data = view.read(offset, _CHUNK_BYTES)

@@ -30,12 +30,12 @@ SETTINGS: dict[str, Setting] = {
     "timeout": Setting(0, limits.timeout, "seconds an attempt may take; 0 for no limit"),
     "completed_retention": Setting(
         7 * 86_400,
-        lambda value: limits.number("completed-retention", value, 0, 100 * limits.YEAR_SECONDS),
+        lambda value: limits.seconds("completed-retention", value, 100 * limits.YEAR_SECONDS),
         "seconds that completed and cancelled jobs are kept",
     ),
     "dead_retention": Setting(
         90 * 86_400,
-        lambda value: limits.number("dead-retention", value, 0, 100 * limits.YEAR_SECONDS),
+        lambda value: limits.seconds("dead-retention", value, 100 * limits.YEAR_SECONDS),
         "seconds that jobs stay in the dead letter queue",
     ),
     "max_finished": Setting(

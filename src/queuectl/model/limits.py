@@ -5,6 +5,7 @@ from __future__ import annotations
 from queuectl.errors import InvalidInput
 
 YEAR_SECONDS = 366 * 86_400.0
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 MAX_RETRIES = 1_000
 MAX_FACTOR = 1_000.0
 
@@ -31,9 +32,17 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
     return int(result)
 
 
+def seconds(name: str, value: object, most: float = YEAR_SECONDS) -> float:
+    """A length of time: seconds, or a number with a unit as in ``30s``, ``5m``, ``1.5h``, ``7d``."""
+    size = 1
+    if isinstance(value, str) and value[-1:] in UNITS:
+        value, size = value[:-1], UNITS[value[-1]]
+    return number(name, value, 0, most / size) * size
+
+
 def timeout(value: object) -> float:
     """Seconds an attempt may take; 0 for no limit."""
-    return number("timeout", value, 0, YEAR_SECONDS)
+    return seconds("timeout", value)
 
 
 def max_retries(value: object) -> int:
@@ -43,7 +52,7 @@ def max_retries(value: object) -> int:
 
 def backoff_base(value: object) -> float:
     """Seconds before the first retry."""
-    return number("backoff-base", value, 0, YEAR_SECONDS)
+    return seconds("backoff-base", value)
 
 
 def backoff_factor(value: object) -> float:

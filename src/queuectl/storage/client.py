@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Reply: TypeAlias = Any
 
 _CHUNK_BYTES = 65536
-_WHERE_HINT = "Where the address comes from: queuectl config show"
+_WHERE_HINT = "Where the address comes from: queuectl config show --origin"
 
 
 class Connection:

@@ -17,7 +17,8 @@ def bury_dead_pools(settings: Settings, storage: RedisStorage, host: str) -> Non
         freed = sum(
             free_leases(storage, runner, [f"{runner}-{number}" for number in numbers]) for runner in dead.runners
         )
-        Reporter.say(f"pool {dead.pid} had been killed: put back {freed} of its jobs, ended {ended} processes")
+        if freed or ended:
+            Reporter.say(f"workers of {dead.pid} had been killed: {freed} jobs put back, {ended} processes ended")
 
 
 def free_leases(storage: RedisStorage, runner: str, workers: list[str]) -> int:
