@@ -10,9 +10,9 @@ import pytest
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, SHELL
 from queuectl.model.lifecycle import JobState
+from queuectl.producer import BATCH
 from queuectl.queue_manager import JobOptions, QueueManager
 from queuectl.storage import RedisStorage
-from queuectl.storage.scripts import CHUNK
 from steps import add_as, bury, claim, complete, fields_of, queue_of
 
 
@@ -102,16 +102,16 @@ def test_commands_that_no_system_runs_add_nothing(
 
 
 def test_many_are_checked_before_the_first_is_added(manager: QueueManager, storage: RedisStorage) -> None:
-    commands = [b"true"] * (2 * CHUNK) + [b""]
-    with pytest.raises(InvalidInput, match=f"(?i)^command {2 * CHUNK + 1}: the command is empty"):
+    commands = [b"true"] * (2 * BATCH) + [b""]
+    with pytest.raises(InvalidInput, match=f"(?i)^command {2 * BATCH + 1}: the command is empty"):
         list(manager.enqueue_many(commands))
     assert queue_of(storage) == []
 
 
 def test_many_go_in_chunks_in_their_order(manager: QueueManager, storage: RedisStorage) -> None:
-    commands = [b"echo %d" % number for number in range(2 * CHUNK + 7)]
+    commands = [b"echo %d" % number for number in range(2 * BATCH + 7)]
     chunks = list(manager.enqueue_many(commands))
-    assert [len(ids) for ids in chunks] == [CHUNK, CHUNK, 7]
+    assert [len(ids) for ids in chunks] == [BATCH, BATCH, 7]
     ids = [job_id for chunk in chunks for job_id in chunk]
     assert queue_of(storage) == ids
     assert manager.job(ids[-1]).command == commands[-1]

@@ -19,17 +19,18 @@ MAX_ARGUMENTS_BYTES = 1_000_000
 
 def check(command: bytes, form: str) -> None:
     """InvalidInput for a command that no system will run."""
-    if form == EXEC:
-        arguments = command.split(b"\0")
-        if not arguments[0]:
-            raise InvalidInput("The command is empty.", "Give a program and its arguments.")
-    else:
+    if form == SHELL:
         if b"\0" in command:
             raise InvalidInput("The command has a NUL byte, which no program can be given.")
         if not command.strip():
             raise InvalidInput("The command is empty.", "Try: queuectl enqueue 'echo hello'")
-        arguments = [command]
-    if max(map(len, arguments)) > MAX_ARGUMENT_BYTES or len(command) > MAX_ARGUMENTS_BYTES:
+        longest = len(command)
+    else:
+        arguments = command.split(b"\0")
+        if not arguments[0]:
+            raise InvalidInput("The command is empty.", "Give a program and its arguments.")
+        longest = max(map(len, arguments))
+    if longest > MAX_ARGUMENT_BYTES or len(command) > MAX_ARGUMENTS_BYTES:
         raise InvalidInput(
             f"The command has {len(command):,} bytes, more than the system can execute"
             f" ({MAX_ARGUMENT_BYTES:,} in one argument, {MAX_ARGUMENTS_BYTES:,} in all).",

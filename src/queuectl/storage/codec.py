@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from queuectl.errors import InvalidInput, RecordInvalid
@@ -64,11 +65,6 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
         check(command, form_text)
         if b"\0" in (cwd or b"") + (queue or b""):
             raise RecordInvalid("its directory or its queue has a NUL byte")
-        policy = RetryPolicy(
-            limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
-            limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
-            limits.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
-        )
         return Lease(
             job_id=(job_id or b"").decode(),
             fence=int(fence or 0),
@@ -78,11 +74,21 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
             env=(env or b"").decode(),
             timeout=limits.timeout(timeout) if timeout else 0.0,
             attempts=limits.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
-            policy=policy,
+            policy=_policy_from(retries, base, factor),
             queue=(queue or b"").decode() or DEFAULT_QUEUE,
         )
     except (InvalidInput, UnicodeDecodeError) as error:
         raise RecordInvalid(str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _policy_from(retries: bytes | None, base: bytes | None, factor: bytes | None) -> RetryPolicy:
+    # Cached: most jobs share a policy, and checking it costs as much as all the rest of a lease.
+    return RetryPolicy(
+        limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
+        limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
+        limits.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
+    )
 
 
 def job_from(job_id: str, fields: Fields) -> Job:

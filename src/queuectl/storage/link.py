@@ -33,6 +33,11 @@ class Link:
         """Whether something is left to send."""
         return self.connection.wants_write
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether `flush` has something to do."""
+        return bool(self._outbox) or self.connection.wants_write
+
     def fileno(self) -> int:
         """The descriptor to watch."""
         return self.connection.fileno()

@@ -64,7 +64,7 @@ class Session:
         options: Mapping[str, str | bytes],
         variables: Mapping[bytes, bytes] | None = None,
     ) -> str:
-        """Add ``(id, command)`` pairs, at most `scripts.CHUNK`, all or none.
+        """Add ``(id, command)`` pairs, at most 1,000, all or none.
 
         ``defaults`` are used where neither ``options`` nor the config hash has a value. ``variables`` are
         added to each job's environment. Gives "" or, when an id is taken and nothing was added, that id.

@@ -27,6 +27,10 @@ from queuectl.worker.timers import Timer
 LISTEN_SECONDS = 30
 """How long a line waits for a message before it asks again."""
 
+GATHER = 8
+GATHER_SECONDS = 0.005
+"""While jobs claimed ahead wait, results gather until there are so many, or the first is so old."""
+
 BATCH = 128
 """Results that one exchange carries at most."""
 
@@ -47,6 +51,9 @@ class Crew(Protocol):
 
     def waiting(self) -> list[Lease]:
         """Claimed jobs that no worker has started."""
+
+    def has_ahead(self) -> bool:
+        """Whether claimed jobs wait for a worker."""
 
     def leases(self) -> list[Lease]:
         """All jobs that are ours, running or waiting."""
@@ -99,6 +106,7 @@ class Dispatcher:
         self._results: list[Result] = []
         self._sent: list[Result] = []
         self._parts = 0
+        self._gather_until = 0.0
         self._exchange_since: float | None = None
         self._pulse_since: float | None = None
         self._hungry = True
@@ -190,13 +198,24 @@ class Dispatcher:
         if trio is not None and not self._closing and self._exchange_since is None:
             want = min(self._crew.wanted(), CHUNK)
             if self._results or (self._hungry and want > 0):
-                self._exchange(trio, want)
+                if not self._can_wait(want):
+                    self._exchange(trio, want)
             elif want > 0 and not self._listening:
                 self._listening = True
                 trio.bell.command(("BLPOP", self._keys.wake, LISTEN_SECONDS), self._rung)
         self._lines.turn()
 
+    def _can_wait(self, want: int) -> bool:
+        """Whether a few more results may gather first: only while no worker would have to wait for a job."""
+        if want >= GATHER or len(self._results) >= GATHER or not self._crew.has_ahead():
+            return False
+        if self._gather_until == 0.0:
+            self._gather_until = self._loop.now + GATHER_SECONDS
+            self._loop.after(GATHER_SECONDS, lambda: None)
+        return self._loop.now < self._gather_until
+
     def _exchange(self, trio: Trio, want: int) -> None:
+        self._gather_until = 0.0
         self._exchange_since = self._loop.now
         self._sent, self._results = self._results[:BATCH], self._results[BATCH:]
         if self._sent:
@@ -263,7 +282,9 @@ class Dispatcher:
 
     def _heartbeat_timer(self) -> None:
         self.beat()
-        self._loop.after(self._lease_seconds / 3, self._heartbeat_timer)
+        # Without a lease to renew it is enough to be known as alive.
+        rest = self._lease_seconds / 3 if self._crew.holds_leases() else self._lease_seconds * 2 / 3
+        self._loop.after(rest, self._heartbeat_timer)
 
     def _beaten(self, whole: bool, pulse: Pulse) -> None:
         self._lines.proven()

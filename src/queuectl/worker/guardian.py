@@ -11,16 +11,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 
-from queuectl.worker import descendants
+import queuectl
+from queuectl.worker.guardian_process import LAST_WORD
 
-LAST_WORD = b"."
-"""Said by a pool that ends in order."""
+_PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 
-CALM_SECONDS = 0.05
-TRIES = 100
-"""Processes that are being started while we look are found by looking again."""
+# -I -S: no current directory, no variable and no installed package says what is run; and it stays small.
+_PROGRAM = f"import sys; sys.path.append({_PACKAGES!r}); from queuectl.worker.guardian_process import main; main()"
 
 
 class Guardian:
@@ -28,9 +26,8 @@ class Guardian:
 
     def __init__(self) -> None:
         reader, self._pipe = os.pipe()
-        # -I: neither the current directory nor PYTHON* variables may say what is run. -c: a name of its own in ps.
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", "from queuectl.worker.guardian import main; main()"],
+            [sys.executable, "-I", "-S", "-c", _PROGRAM],
             stdin=reader,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -57,19 +54,3 @@ class Guardian:
             os.write(self._pipe, text)
         except OSError:
             pass  # it was killed; the next pool on this host would clean up instead
-
-
-def main() -> None:
-    """The guardian's own life: read until the pipe closes."""
-    heard = b""
-    while data := os.read(0, 65_536):
-        heard += data
-    if heard.endswith(LAST_WORD):
-        return
-    runners = heard.decode("ascii", "replace").split()
-    quiet = 0
-    for _ in range(TRIES):
-        quiet = quiet + 1 if descendants.end_marked(runners) == 0 else 0
-        if quiet == 3:
-            return
-        time.sleep(CALM_SECONDS)

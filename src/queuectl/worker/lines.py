@@ -64,9 +64,10 @@ class Lines:
         if (trio := self.trio) is None:
             return
         for link in trio.descriptors:
-            self._guarded(trio, link.flush)
-            if self.trio is trio:
-                self._watch_writing(trio, link)
+            if link.has_unsent or link in self._writing:
+                self._guarded(trio, link.flush)
+                if self.trio is trio:
+                    self._watch_writing(trio, link)
 
     def proven(self) -> None:
         """The server has answered as it should; the next loss is a new one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
@@ -38,14 +39,24 @@ LEASE_LOST = Ending("")
 class JobProcess:
     """A running command. The runner's loop tells it what happened; it never waits for anything."""
 
-    __slots__ = ("ending", "lease", "log", "output", "pid", "started_at", "timer", "worker")
+    __slots__ = ("_open_log", "ending", "lease", "log", "output", "pid", "started_at", "timer", "watched", "worker")
 
-    def __init__(self, lease: Lease, worker: str, pid: int, output: int, log: LogWriter, started_at: float) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        worker: str,
+        pid: int,
+        output: int,
+        open_log: Callable[[Lease], LogWriter],
+        started_at: float,
+    ) -> None:
         self.lease = lease
         self.worker = worker
         self.pid = pid
         self.output: int | None = output
-        self.log = log
+        self.watched = False
+        self.log: LogWriter | None = None
+        self._open_log = open_log
         self.started_at = started_at
         self.ending: Ending | None = None
         self.timer: Timer | None = None
@@ -58,8 +69,13 @@ class JobProcess:
         except BlockingIOError:
             return True
         if data:
-            self.log.write(data)
+            self._keep(data)
         return bool(data)
+
+    def _keep(self, data: bytes) -> None:
+        if self.log is None:
+            self.log = self._open_log(self.lease)
+        self.log.write(data)
 
     def ask_to_end(self, ending: Ending) -> None:
         """SIGTERM to the group. The first ending is the one that is reported."""
@@ -89,9 +105,10 @@ class JobProcess:
                     break
                 if not data:
                     break
-                self.log.write(data)
+                self._keep(data)
             self.close_output()
-        self.log.close()
+        if self.log is not None:
+            self.log.close()
 
     def close_output(self) -> None:
         """Nothing more is read from the pipe."""

@@ -31,6 +31,9 @@ SHORT_SECONDS = 0.05
 VIEW_SECONDS = 0.1
 """A worker's record is brought up to date so long after a change; what is over sooner is never shown."""
 
+WATCH_SECONDS = 0.005
+"""Output is read while a job runs only if it runs so long; of shorter ones it is read when they end."""
+
 SWEEP_SECONDS = 1.0
 """Processes that left their job's group are looked for so long after its end."""
 
@@ -72,7 +75,11 @@ class Runner:
         self._ready: deque[Lease] = deque()
         self._processes: dict[int, JobProcess] = {}
         self._shown: dict[str, WorkerState] = {}
-        self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict({"": {}})
+        self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict()
+        self.know_environment("", {})
+        self._ended: list[tuple[JobProcess, int, float]] = []
+        self._unwatched: list[JobProcess] = []
+        self._watch_planned = False
         self._mean_seconds = 1.0
         self._started = 0
         self._ahead_planned = False
@@ -95,11 +102,13 @@ class Runner:
                 call()
             if signal.SIGCHLD in self._loop.signals:
                 self._reap()
+                self._start_ready()  # first of all: what comes next is done while the new processes run
+                self._settle_ended()
             if signal.SIGTERM in self._loop.signals:
                 self._drain()
             self._loop.timers.run_due(self._loop.now)
             self._start_ready()
-            if self._draining and not self._processes and not self._ready and self._dispatcher.settled:
+            if self._draining and not self.holds_leases() and self._dispatcher.settled:
                 self._dispatcher.retire(self._place.workers)
             self._dispatcher.turn()
         self._sweep()
@@ -142,13 +151,18 @@ class Runner:
         """Claimed jobs that no worker has started."""
         return list(self._ready)
 
+    def has_ahead(self) -> bool:
+        """Whether claimed jobs wait for a worker."""
+        return bool(self._ready) and not self._draining
+
     def leases(self) -> list[Lease]:
         """All jobs that are ours, running or waiting."""
-        return [*(running.lease for running in self._processes.values()), *self._ready]
+        running = (running.lease for running in self._processes.values())
+        return [*running, *self._ready, *(ended.lease for ended, _, _ in self._ended)]
 
     def holds_leases(self) -> bool:
         """Whether there are any."""
-        return bool(self._processes or self._ready)
+        return bool(self._processes or self._ready or self._ended)
 
     def cancel(self, job_id: str, fence: int) -> None:
         """A person wants this job to end."""
@@ -218,7 +232,7 @@ class Runner:
 
     def know_environment(self, digest: str, variables: Mapping[bytes, bytes]) -> None:
         """The variables that were fetched."""
-        self._environments[digest] = variables
+        self._environments[digest] = self._spawner.environment(variables)
         if len(self._environments) > ENVIRONMENTS:
             self._environments.popitem(last=False)
 
@@ -236,16 +250,33 @@ class Runner:
             self._dispatcher.report(lease, Outcome(HANDED_BACK), worker)
             self._pause(error)
             return
-        log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
-        running = JobProcess(lease, worker, pid, output, log, self._loop.clock())
+        running = JobProcess(lease, worker, pid, output, self._log_of, self._loop.clock())
         self._processes[pid] = running
         self._started += 1
-        self._loop.watch(output, partial(self._readable, running))
+        self._unwatched.append(running)
         if lease.timeout:
             running.timer = self._loop.after(
                 lease.timeout, partial(self._end, running, process.timed_out(lease.timeout))
             )
+        if not self._watch_planned:
+            self._watch_planned = True
+            self._loop.after(WATCH_SECONDS, self._watch_outputs)
         self._plan_view()
+
+    def _watch_outputs(self) -> None:
+        """Begin to read the output of jobs that run for a while; most short ones have ended before."""
+        self._watch_planned = False
+        young: list[JobProcess] = []
+        for running in self._unwatched:
+            if running.started_at > self._loop.now - WATCH_SECONDS:
+                young.append(running)
+            elif running.output is not None:
+                running.watched = True
+                self._loop.watch(running.output, partial(self._readable, running))
+        self._unwatched = young
+        if young:
+            self._watch_planned = True
+            self._loop.after(WATCH_SECONDS, self._watch_outputs)
 
     def _readable(self, running: JobProcess) -> None:
         if running.output is not None and not running.read_output():
@@ -266,25 +297,28 @@ class Runner:
                 running.signal_group(signal.SIGKILL)
             _, status = os.waitpid(ended.si_pid, 0)
             if running is not None:
-                self._ended(running, status)
+                if running.watched and running.output is not None:
+                    self._loop.forget(running.output)
+                    running.watched = False
+                self._free.append(running.worker)
+                self._ended.append((running, status, self._loop.now))
 
-    def _ended(self, running: JobProcess, status: int) -> None:
-        if running.timer is not None:
-            running.timer.cancel()
-        if running.output is not None:
-            self._loop.forget(running.output)
-        running.finish()
-        self._free.append(running.worker)
-        now = self._loop.clock()
-        self._mean_seconds += (now - running.started_at - self._mean_seconds) / 8
-        outcome = running.outcome(status, now)
-        if outcome is not None:
-            if running.log.error is not None:
-                self._reporter.say_once(f"a log can't be written: {running.log.error}")
-                outcome = outcome._replace(reason=f"{outcome.reason or 'exit code 0'}; its log is not complete")
-            self._report(running.lease, outcome, running.worker)
-        self._plan_view()
-        self._plan_sweep()
+    def _settle_ended(self) -> None:
+        ended, self._ended = self._ended, []
+        for running, status, at in ended:
+            if running.timer is not None:
+                running.timer.cancel()
+            running.finish()
+            self._mean_seconds += (at - running.started_at - self._mean_seconds) / 8
+            outcome = running.outcome(status, at)
+            if outcome is not None:
+                if running.log is not None and running.log.error is not None:
+                    self._reporter.say_once(f"a log can't be written: {running.log.error}")
+                    outcome = outcome._replace(reason=f"{outcome.reason or 'exit code 0'}; its log is not complete")
+                self._report(running.lease, outcome, running.worker)
+        if ended:
+            self._plan_view()
+            self._plan_sweep()
 
     def _report(self, lease: Lease, outcome: Outcome, worker: str) -> None:
         self._dispatcher.report(lease, outcome, worker)
@@ -302,8 +336,11 @@ class Runner:
     def _with_lease(self, job_id: str, fence: int) -> list[JobProcess]:
         return [p for p in self._processes.values() if (p.lease.job_id, p.lease.fence) == (job_id, fence)]
 
+    def _log_of(self, lease: Lease) -> LogWriter:
+        return LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+
     def _write_log(self, lease: Lease, text: str) -> None:
-        log = LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+        log = self._log_of(lease)
         log.write(text.encode("utf-8", "replace"))
         log.close()
 

@@ -48,15 +48,18 @@ class Spawner:
         self._environ = dict(os.environb)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
-    def start(self, lease: Lease, variables: Mapping[bytes, bytes], worker: str) -> tuple[int, int]:
+    def environment(self, variables: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+        """The worker's own environment, and above it ``variables``."""
+        return {**self._environ, **variables}
+
+    def start(self, lease: Lease, environment: Mapping[bytes, bytes], worker: str) -> tuple[int, int]:
         """Start the command; gives the pid, which is its group's and session's too, and the pipe to read.
 
-        ``variables`` stand above the worker's own environment. Raises CannotStart, or OSError when the
+        Raises CannotStart, or OSError when the
         machine has no room for a process.
         """
         environ = {
-            **self._environ,
-            **variables,
+            **environment,
             b"QUEUECTL_JOB_ID": lease.job_id.encode(),
             b"QUEUECTL_ATTEMPT": b"%d" % (lease.attempts + 1),
             b"QUEUECTL_FENCE": b"%d" % lease.fence,

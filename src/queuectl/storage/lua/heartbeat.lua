@@ -10,7 +10,7 @@
 --            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled}}
 local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local expiry = stamp(now + tonumber(life))
-local lost, cancelled = {}, {}
+local lost, cancelled, alive = {}, {}, {}
 
 local function renew(id, fence, worker)
   local job = redis.pcall('HMGET', JOB .. id, 'status', 'fence', 'cancel_requested')
@@ -33,16 +33,21 @@ local workers = tonumber(ARGV[6])
 for i = 7, 6 + workers * 4, 4 do
   local worker, status, id, fence = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local key = WORKER .. worker
-  redis.call('HSET', key, 'status', status, 'job', id, 'host', host, 'pid', pid, 'heartbeat', stamp(now))
-  redis.call('HSETNX', key, 'started_at', stamp(now))
+  if redis.call('HSET', key, 'status', status, 'job', id, 'host', host, 'pid', pid, 'heartbeat', stamp(now)) == 5 then
+    redis.call('HSET', key, 'started_at', stamp(now))
+  end
   redis.call('EXPIRE', key, life)
-  redis.call('ZADD', WORKERS, expiry, worker)
+  alive[#alive + 1] = expiry
+  alive[#alive + 1] = worker
   if id ~= '' then
     renew(id, fence, worker)
   end
 end
 for i = 7 + workers * 4, #ARGV, 2 do
   renew(ARGV[i], ARGV[i + 1])
+end
+if #alive > 0 then
+  redis.call('ZADD', WORKERS, unpack(alive))
 end
 redis.call('ZADD', RUNNERS, expiry, runner)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(now))
