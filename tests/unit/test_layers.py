@@ -19,7 +19,7 @@ MODEL = LEAVES | {"model"}
 STORAGE = MODEL | {"server", "storage"}
 MANAGERS = STORAGE | {"producer", "queue_manager", "dead_letter"}
 WORKER = MANAGERS | {"logs", "worker"}
-EVERYTHING = WORKER | {"cli", "quick"}
+EVERYTHING = WORKER | {"cli", "quick", "integrity"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dead_letter": MANAGERS,
     "worker": WORKER,
     "quick": EVERYTHING,
+    "integrity": STORAGE,
     "cli": EVERYTHING,
     "__main__": EVERYTHING,
 }

@@ -27,6 +27,7 @@ _COMMANDS = {
     "dlq": ("dlq", "Look at the dead letter queue, retry or clear it."),
     "queue": ("queue", "Clear the queue of pending jobs."),
     "config": ("config", "Show and change retry, backoff and other settings."),
+    "fsck": ("fsck", "Check that all records of jobs fit together, and mend them."),
     "server": ("server", "Start, stop and find the embedded server."),
 }
 """Command -> its module in this package, and its line in the help."""

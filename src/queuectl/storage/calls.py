@@ -163,6 +163,16 @@ def stop() -> Call[int]:
     return Call("stop", (), int)
 
 
+def fsck_jobs(job_ids: Sequence[str], repair: bool) -> Call[list[tuple[str, str, bool]]]:
+    """Check jobs; gives id, problem and whether it can be mended."""
+    return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)
+
+
+def fsck_hints(state: JobState, job_ids: Sequence[str], repair: bool) -> Call[list[str]]:
+    """Which of these jobs are missing from the list of their state."""
+    return Call("fsck_hints", ("1" if repair else "", state.value, *job_ids), _texts)
+
+
 def watch(job_id: str) -> Call[str]:
     """Ask for the job's end to be published; gives its state now, empty when there is none."""
     return Call("watch", (job_id,), bytes.decode)
@@ -190,6 +200,13 @@ def _texts(reply: Sequence[bytes]) -> list[str]:
 
 def _leases(flat: Sequence[bytes]) -> list[tuple[str, int]]:
     return [(job_id.decode(), int(fence)) for job_id, fence in zip(flat[::2], flat[1::2], strict=True)]
+
+
+def _problems_from(flat: Sequence[Any]) -> list[tuple[str, str, bool]]:
+    rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+    return [
+        (job_id.decode("utf-8", "replace"), problem.decode(), mendable == 1) for job_id, problem, mendable in rows
+    ]
 
 
 def _due_from(text: bytes) -> float | None:

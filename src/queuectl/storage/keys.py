@@ -44,6 +44,11 @@ class Keys:
         """The hash of one job."""
         return f"{self.namespace}:jobs:{job_id}"
 
+    def index(self, state: str) -> str:
+        """The index of a state."""
+        name = {"processing": "running", "failed": "retry_queue"}.get(state, f"idx:{state}")
+        return f"{self.namespace}:{name}"
+
     def worker(self, name: str) -> str:
         """The hash of one worker."""
         return f"{self.namespace}:worker:{name}"

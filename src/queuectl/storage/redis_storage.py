@@ -92,6 +92,14 @@ class RedisStorage(Session):
         replies = self.exchange([("EXISTS", self.keys.job(job_id)) for job_id in job_ids])
         return [reply == 1 for reply in replies]
 
+    def fsck_jobs(self, job_ids: Sequence[str], *, repair: bool) -> list[tuple[str, str, bool]]:
+        """Check jobs, and mend them if asked to. Gives id, problem, and whether it can be mended."""
+        return self.run(calls.fsck_jobs(job_ids, repair))
+
+    def fsck_hints(self, state: JobState, job_ids: Sequence[str], *, repair: bool) -> list[str]:
+        """Which of these pending or dead jobs are missing from their list; they are put there if asked to."""
+        return self.run(calls.fsck_hints(state, job_ids, repair))
+
     # Workers --------------------------------------------------------------------------------------
 
     def heartbeat(

@@ -1,0 +1,29 @@
+"""`queuectl fsck` as a command."""
+
+from __future__ import annotations
+
+from cli import enqueue, run
+from queuectl.storage import RedisStorage
+
+
+def test_a_sound_queue(queue: RedisStorage) -> None:
+    enqueue("true")
+    assert run("fsck").lines == ["All records fit together."]
+    assert run("fsck", "--json").raw == b""
+
+
+def test_it_tells_what_it_found_then_mends_it(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    queue.r.delete("queuectl:idx:pending")
+    found = run("fsck", code=1)
+    assert found.lines == [f"{job_id} is pending, but not listed so (can be mended)"]
+    assert "fsck --repair" in found.err
+    assert run("fsck", "--repair", "--json").objects == [
+        {"id": job_id, "problem": "is pending, but not listed so", "mended": True}
+    ]
+    assert run("fsck").lines == ["All records fit together."]
+
+
+def test_an_id_that_is_no_text_does_no_harm(queue: RedisStorage) -> None:
+    queue.r.hset("queuectl:jobs:\x1b[31m", "status", "pending")
+    assert b"\x1b" not in run("fsck", code=1).raw
