@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from queuectl.environment import capture, current_directory
-from queuectl.errors import InvalidInput
+from queuectl.errors import InvalidInput, ServerUnreachable
 from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.config import ENQUEUE_DEFAULTS, SETTINGS
 from queuectl.storage.encoding import number_text
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
+
+PATIENT_SECONDS = 0.25
+"""Between two tries to reach a server that is waited for."""
 
 ID_BYTES = 8
 """Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
@@ -44,6 +48,9 @@ class Producer:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    patient = False
+    """Whether to wait for a server that can't be reached, however long that takes."""
 
     def enqueue(self, command: bytes | list[bytes], options: JobOptions = JobOptions()) -> str:
         """Add one command: a string for the shell, or a list of arguments that is run without one.
@@ -81,6 +88,21 @@ class Producer:
         while True:
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            jobs = list(zip(ids, commands, strict=True))
-            if not self._session.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=fields, variables=variables):
+            taken, again = "", False
+            while True:
+                try:
+                    taken = self._session.enqueue(
+                        list(zip(ids, commands, strict=True)),
+                        defaults=ENQUEUE_DEFAULTS,
+                        options=fields,
+                        variables=variables,
+                    )
+                    break
+                except ServerUnreachable:
+                    if not self.patient:
+                        raise
+                    again = True
+                    time.sleep(PATIENT_SECONDS)
+            # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
+            if not taken or again:
                 return ids

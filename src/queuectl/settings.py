@@ -20,7 +20,8 @@ from queuectl.errors import BadConfiguration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = ("home", "redis_url", "namespace", "appendfsync")
+_KEYS = ("home", "redis_url", "namespace", "appendfsync", "insecure_redis")
+_ANSWERS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 _DEFAULT_NAMESPACE = "queuectl"
 APPENDFSYNC = ("always", "everysec", "no")
 
@@ -43,6 +44,9 @@ class Settings(NamedTuple):
     appendfsync: str
     """When the embedded server syncs its journal to disk: ``always``, ``everysec`` or ``no``."""
 
+    insecure_redis: bool
+    """Whether a server that anybody in the network can write to may be used."""
+
     origins: Mapping[str, str]
     """Setting name to where it came from, in words: "default", "environment QUEUECTL_HOME"."""
 
@@ -56,15 +60,20 @@ def load(
     *,
     redis_url: str | None = None,
     namespace: str | None = None,
+    insecure_redis: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Find the settings in force.
 
     The arguments are the command-line options, None where one wasn't given. An environment variable
     that is set but empty counts as not set. Raises BadConfiguration when a value can't be used, and
-    when the file can't be read or holds anything but the four keys.
+    when the file can't be read or holds anything but the five keys.
     """
-    options = {"redis_url": redis_url, "namespace": namespace}
+    options = {
+        "redis_url": redis_url,
+        "namespace": namespace,
+        "insecure_redis": "yes" if insecure_redis else None,
+    }
     path, from_file = _read_configuration(environ)
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
@@ -91,6 +100,7 @@ def load(
         redis_url=values.get("redis_url"),
         namespace=values.get("namespace", _DEFAULT_NAMESPACE),
         appendfsync=values.get("appendfsync", "always"),
+        insecure_redis=_yes_or_no(values.get("insecure_redis", "no"), origins["insecure_redis"]),
         origins=origins,
     )
     _check(settings)
@@ -115,6 +125,12 @@ def _check(settings: Settings) -> None:
             f"{settings.appendfsync!r} can't be appendfsync ({origins['appendfsync']}).",
             f"Use one of: {', '.join(APPENDFSYNC)}.",
         )
+
+
+def _yes_or_no(text: str, origin: str) -> bool:
+    if text.lower() not in _ANSWERS:
+        raise BadConfiguration(f"{text!r} can't be insecure_redis ({origin}).", "Use yes or no.")
+    return _ANSWERS[text.lower()]
 
 
 def _is_namespace(text: str) -> bool:

@@ -782,3 +782,15 @@ def test_ctrl_c_on_a_terminal_drains_the_workers(queue: RedisStorage) -> None:
         assert finish(process).code == 0
     assert job(queue, job_id).status is COMPLETED
     assert not is_alive(process.pid)
+
+
+@pytest.mark.parametrize("url", ["redis://192.0.2.7:6379/0", "rediss://queue.example.com", "redis://[2001:db8::1]"])
+def test_a_server_that_anybody_can_write_to(url: str) -> None:
+    answer = run("--redis-url", url, "status", code=78)
+    assert "no password" in answer.err
+    assert "--insecure-redis" in answer.err
+
+
+@pytest.mark.parametrize("value", ["maybe", "2"])
+def test_an_answer_that_is_neither_yes_nor_no(value: str) -> None:
+    assert "yes or no" in run("status", code=78, env={"QUEUECTL_INSECURE_REDIS": value}).err

@@ -38,7 +38,9 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.redis_url is None
     assert settings.namespace == "queuectl"
     assert settings.appendfsync == "always"
-    assert settings.origins == dict.fromkeys(("home", "redis_url", "namespace", "appendfsync"), "default")
+    assert settings.origins == dict.fromkeys(
+        ("home", "redis_url", "namespace", "appendfsync", "insecure_redis"), "default"
+    )
 
 
 @linux
@@ -75,6 +77,7 @@ def test_option_over_environment_over_file_over_default(environ: dict[str, str])
         "redis_url": "environment QUEUECTL_REDIS_URL",
         "namespace": "option --namespace",
         "appendfsync": f"file {file}",
+        "insecure_redis": "default",
     }
     settings = load(redis_url="redis://option", environ=environ)
     assert settings.redis_url == "redis://option"
@@ -187,3 +190,15 @@ def test_the_repr_keeps_the_password() -> None:
     settings = load(redis_url="redis://:secret@host", environ={"QUEUECTL_HOME": "/q"})
     assert "secret" not in repr(settings) + str(settings)
     assert "/q" in repr(settings)
+
+
+def test_an_insecure_server_must_be_asked_for(tmp_path: Path) -> None:
+    from queuectl.storage.open import _refuse_open_door
+    from queuectl.storage.url import parse
+
+    for safe in ("redis://localhost", "redis://127.0.0.9", "redis://[::1]", "unix:///x", "redis://:pw@192.0.2.1"):
+        _refuse_open_door(parse(safe))
+    environ = {"QUEUECTL_HOME": str(tmp_path), "QUEUECTL_CONFIG": os.devnull}
+    assert load(environ=environ).insecure_redis is False
+    assert load(environ=environ | {"QUEUECTL_INSECURE_REDIS": "yes"}).insecure_redis is True
+    assert load(environ=environ, insecure_redis=True).origins["insecure_redis"] == "option --insecure-redis"

@@ -118,7 +118,7 @@ def _explain(error: click.UsageError) -> int:
 def _advice(error: click.UsageError) -> str:
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return ""
-    if error.option_name in ("--redis-url", "--namespace"):
+    if error.option_name in ("--redis-url", "--namespace", "--insecure-redis"):
         return f"It goes before the command: queuectl {error.option_name} ... {error.ctx.info_name}"
     if error.ctx.info_name in ("enqueue", "run"):
         run = f"queuectl {error.ctx.info_name}"
@@ -136,8 +136,9 @@ def _advice(error: click.UsageError) -> str:
     "--redis-url", metavar="URL", help="Server to use: redis://, rediss:// or unix:// (default: embedded)."
 )
 @click.option("--namespace", metavar="NAME", help="Prefix of all keys, for separate queues (default: queuectl).")
+@click.option("--insecure-redis", is_flag=True, help="Use a server in the network that has no password.")
 @click.pass_context
-def cli(ctx: click.Context, redis_url: str | None, namespace: str | None) -> None:
+def cli(ctx: click.Context, redis_url: str | None, namespace: str | None, insecure_redis: bool) -> None:
     """A durable job queue for shell commands.
 
     \b
@@ -147,7 +148,7 @@ def cli(ctx: click.Context, redis_url: str | None, namespace: str | None) -> Non
       queuectl status                      # see how it goes
     """
     handed_over = take_over()
-    ctx.obj = App(handed_over if redis_url is None else redis_url, namespace)
+    ctx.obj = App(handed_over if redis_url is None else redis_url, namespace, insecure_redis)
 
 
 __all__ = ["cli"]

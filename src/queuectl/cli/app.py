@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 class App:
     """One run of the command line. Nothing is read or connected before a command needs it."""
 
-    def __init__(self, redis_url: str | None, namespace: str | None) -> None:
+    def __init__(self, redis_url: str | None, namespace: str | None, insecure_redis: bool) -> None:
         self._redis_url = redis_url
         self._namespace = namespace
+        self._insecure_redis = insecure_redis
 
     @cached_property
     def settings(self) -> Settings:
         """Options above environment above configuration file above defaults."""
         from queuectl import settings
 
-        return settings.load(redis_url=self._redis_url, namespace=self._namespace)
+        return settings.load(
+            redis_url=self._redis_url, namespace=self._namespace, insecure_redis=self._insecure_redis
+        )
 
     @cached_property
     def storage(self) -> RedisStorage:

@@ -132,6 +132,7 @@ def _local(app: App) -> dict[str, tuple[str, str]]:
         "redis_url": server_url(settings).redacted() if settings.redis_url else "embedded server",
         "namespace": settings.namespace,
         "appendfsync": settings.appendfsync,
+        "insecure_redis": "yes" if settings.insecure_redis else "no",
     }
     return {name: (value, settings.origins[name]) for name, value in shown.items()}
 

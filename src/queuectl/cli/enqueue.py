@@ -45,6 +45,8 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
     help="Add each line of FILE, or of - (standard input); blank lines and # comments are skipped.",
 )
 @click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
+@click.option("--wait-for-server", is_flag=True, help="Wait while the server can't be reached, however long.")
+@click.option("--durable", is_flag=True, help="Wait until the job is on the server's disk, and on its replicas.")
 @json_option
 @pass_app
 @click.pass_context
@@ -55,6 +57,8 @@ def enqueue_command(
     words: tuple[str, ...],
     source: str | None,
     by_null: bool,
+    wait_for_server: bool,
+    durable: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -73,16 +77,19 @@ def enqueue_command(
     from queuectl.queue_manager import JobOptions
 
     wishes = JobOptions(**options)
+    app.manager.patient = wait_for_server
     if source is not None:
         if words:
-            raise click.UsageError("Give either a command or --from, not both.")
+            raise InvalidInput("Give either a command or --from, not both.")
         _enqueue_lines(app, _read_commands(source, by_null), wishes, as_json)
-        return
-    if not words:
-        raise click.UsageError("Give a command: queuectl enqueue 'echo hello'")
-    job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
-    _print_ids([job_id], as_json)
-    _say_what_next(app, job_id)
+    elif words:
+        job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
+        _print_ids([job_id], as_json)
+        _say_what_next(app, job_id)
+    else:
+        raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
+    if durable and (doubt := app.storage.make_durable()):
+        raise QueuectlError(f"What was added is in the queue, but {doubt}.")
 
 
 def _read_commands(source: str, by_null: bool) -> list[bytes]:

@@ -27,6 +27,8 @@ def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Conn
     """A connection to the configured server; see the errors of `Connection.open`."""
     url = server_url(settings)
     if settings.redis_url:
+        if not settings.insecure_redis:
+            _refuse_open_door(url)
         connection = Connection.open(url, timeout_seconds=timeout_seconds)
         _check(connection, url)
         return connection
@@ -37,6 +39,25 @@ def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Conn
 
         EmbeddedServer(settings.home, settings.appendfsync).ensure_running()
         return Connection.open(url, timeout_seconds=timeout_seconds)
+
+
+def _refuse_open_door(url: RedisURL) -> None:
+    """Whoever can write to the server can run commands wherever there is a worker."""
+    if url.path or url.password or url.certfile or url.host == "localhost" or _is_loopback(url.host):
+        return
+    raise BadConfiguration(
+        f"The server {url.redacted()} has no password: whoever reaches it could run commands here.",
+        "Give it one, as in redis://:PASSWORD@HOST:PORT/0. If only you can reach it: --insecure-redis",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name: where it leads may change
 
 
 def _check(connection: Connection, url: RedisURL) -> None:

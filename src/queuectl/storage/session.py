@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+DURABLE_SECONDS = 3.0
+"""How long a disk or a replica is waited for; less than a connection waits for any answer."""
+
 
 class Client(Protocol):
     """What a session needs of a connection: commands out, replies back, errors as values."""
@@ -75,6 +78,28 @@ class Session:
 
             raise newer_schema(reply[1].decode("utf-8", "replace"))
         return reply[1].decode() if reply[0] == b"exists" else ""
+
+    def make_durable(self) -> str:
+        """Wait until what this connection wrote is on the server's disk, and on its replicas if it has any.
+
+        Gives "" then, or why that is not certain after DURABLE_SECONDS.
+        """
+        milliseconds = int(DURABLE_SECONDS * 1000)
+        (local, info) = self.exchange(
+            [("WAITAOF", 1, 0, milliseconds), ("INFO", "replication")], raise_errors=False
+        )
+        if isinstance(local, Exception):
+            return f"the server can't tell whether it is on its disk ({local})"
+        if local[0] < 1:
+            return "the server has not written it to its disk yet"
+        if isinstance(info, Exception):
+            return "the server doesn't tell of its replicas"
+        replicas = int(info.partition(b"connected_slaves:")[2].split(b"\r", 1)[0] or 0)
+        if replicas:
+            (reached,) = self.exchange([("WAIT", replicas, milliseconds)])
+            if reached < replicas:
+                return f"{reached} of the server's {replicas} replicas have it"
+        return ""
 
     def run(self, call: Call[T]) -> T:
         """Run one script and wait for its reply."""

@@ -64,6 +64,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     # configuration file is read there again, so that it does not come into the environment of the jobs.
     environment = {"QUEUECTL_HOME": settings.home, "QUEUECTL_NAMESPACE": settings.namespace}
     environment["QUEUECTL_APPENDFSYNC"] = settings.appendfsync
+    environment["QUEUECTL_INSECURE_REDIS"] = "yes" if settings.insecure_redis else "no"
     if settings.redis_url and not settings.origins["redis_url"].startswith("file "):
         environment[HANDED_OVER] = settings.redis_url
     return environment

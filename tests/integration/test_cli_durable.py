@@ -1,0 +1,107 @@
+"""`enqueue --durable` and `--wait-for-server`: what a producer can ask for beyond an acknowledgement."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli import finish, is_alive, run, spawn
+from queuectl.errors import ServerUnreachable
+from queuectl.producer import Producer
+from queuectl.server import binary
+from queuectl.storage import RedisStorage
+from servers import running
+from waiting import wait_until
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="qctl-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_embedded_server_has_it_on_disk(queue: RedisStorage) -> None:
+    assert run("enqueue", "--durable", "true").lines
+    assert queue.overview().jobs["pending"] == 1
+
+
+def test_a_server_without_a_disk_is_told_and_the_job_is_kept() -> None:
+    with running(binary.find().path) as server:
+        env = {"QUEUECTL_REDIS_URL": server.url}
+        answer = run("enqueue", "--durable", "true", env=env, code=1)
+        (job_id,) = answer.lines
+        assert "is in the queue, but" in answer.err
+        assert run("show", job_id, "--json", env=env).object["status"] == "pending"
+
+
+def test_a_replica_that_does_not_answer_is_told(short_folder: Path) -> None:
+    with running(binary.find().path, "--appendonly", "yes") as server, running(binary.find().path) as replica:
+        storage, other = RedisStorage(server.url), RedisStorage(replica.url)
+        storage.r.config_set("port", port := free_port())
+        other.r.replicaof("127.0.0.1", port)
+        wait_until(lambda: other.r.info("replication")["master_link_status"] == "up")
+        env = {"QUEUECTL_REDIS_URL": server.url}
+        assert run("enqueue", "--durable", "true", env=env).lines
+        os.kill(replica.pid, signal.SIGSTOP)
+        assert "0 of the server's 1 replicas" in run("enqueue", "--durable", "true", env=env, code=1).err
+        os.kill(replica.pid, signal.SIGCONT)
+        storage.close()
+        other.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_it_waits_until_a_server_is_there(short_folder: Path) -> None:
+    path = short_folder / "s.sock"
+    env = {"QUEUECTL_REDIS_URL": f"unix://{path}"}
+    assert run("enqueue", "true", env=env, code=69).err
+    waiting = spawn("enqueue", "--wait-for-server", "--from", "-", env=env, stdin=subprocess.PIPE)
+    assert waiting.stdin is not None
+    waiting.stdin.write(b"echo one\necho two\n")
+    waiting.stdin.close()
+    waiting.stdin = None
+    assert is_alive(waiting.pid)
+    command = [binary.find().path, "--port", "0", "--unixsocket", str(path), "--dir", str(short_folder)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        answer = finish(waiting)
+        assert (answer.code, len(answer.lines)) == (0, 2)
+        assert run("status", "--json", env=env).object["jobs"]["pending"] == 2
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_a_lost_answer_does_not_add_the_jobs_twice(queue: RedisStorage) -> None:
+    class Forgetful(RedisStorage):
+        """Its first answer is lost after the server has acted."""
+
+        lost = False
+
+        def enqueue(self, *arguments, **options):  # type: ignore[no-untyped-def]
+            answer = super().enqueue(*arguments, **options)
+            if not self.lost:
+                self.lost = True
+                raise ServerUnreachable("the answer was lost")
+            return answer
+
+    storage = Forgetful()
+    producer = Producer(storage)
+    producer.patient = True
+    (ids,) = producer.enqueue_many([b"true"] * 3)
+    storage.close()
+    assert queue.exist(ids) == [True] * 3
+    assert queue.overview().jobs["pending"] == 3
