@@ -1,0 +1,39 @@
+"""The kinds of jobs that producers mix, and how each has to end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from queuectl.model.lifecycle import JobState
+from queuectl.producer import JobOptions
+
+
+class Kind(NamedTuple):
+    """A command, its options, the state it ends in unless its workers died too often, and its share of the mix."""
+
+    command: str
+    options: JobOptions
+    ends: JobState
+    share: int
+
+
+_PLAIN = JobOptions()
+
+KINDS = {
+    "ok": Kind("sh job.sh ok", _PLAIN, JobState.COMPLETED, 6),
+    "print": Kind("sh job.sh print", _PLAIN, JobState.COMPLETED, 2),
+    "shell": Kind("sh job.sh ok && true; :", _PLAIN, JobState.COMPLETED, 1),
+    "nap": Kind("sh job.sh sleep 3", _PLAIN, JobState.COMPLETED, 3),
+    "sleep": Kind("sh job.sh sleep 15", _PLAIN, JobState.COMPLETED, 1),
+    "fail": Kind("sh job.sh fail", JobOptions(max_retries=2, backoff_base=0.2, backoff_factor=2), JobState.DEAD, 2),
+    "flaky": Kind("sh job.sh flaky", JobOptions(max_retries=3, backoff_base=0.3), JobState.COMPLETED, 2),
+    "timeout": Kind(
+        "sh job.sh sleep 100", JobOptions(timeout=0.5, max_retries=1, backoff_base=0.1), JobState.DEAD, 1
+    ),
+}
+
+
+def option_words(options: JobOptions) -> list[str]:
+    """The same options as words of the command line."""
+    given = {name: value for name, value in options._asdict().items() if value is not None}
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]

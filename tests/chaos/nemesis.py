@@ -1,0 +1,219 @@
+"""The faults, one function each. What they hit is drawn from a seeded generator, and written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import cli
+from queuectl.errors import QueuectlError
+
+from . import survey
+from .history import Recorder
+from .system import LEASE_SECONDS, System
+
+
+class Blow(NamedTuple):
+    """What a fault did: to whom, and how it is made good after so many seconds, if it is."""
+
+    pids: Iterable[int] = ()
+    undo: Callable[[], None] | None = None
+    after_seconds: float = 0.0
+
+
+Nemesis = Callable[[System, random.Random], Blow | None]
+"""None when there was nothing to break."""
+
+
+def kill_pool(system: System, rng: random.Random) -> Blow | None:
+    """The pool's process alone."""
+    return _kill_pool(system, rng, lambda pool: [pool])
+
+
+def kill_runner(system: System, rng: random.Random) -> Blow | None:
+    """One runner."""
+    if not (runners := list(system.runners())):
+        return None
+    runner = rng.choice(runners)
+    _send(runner, signal.SIGKILL)
+    return Blow([runner])
+
+
+def kill_guardian(system: System, rng: random.Random) -> Blow | None:
+    """A guardian. Its pool starts another."""
+    if not (guardians := list(system.guardians())):
+        return None
+    guardian = rng.choice(guardians)
+    _send(guardian, signal.SIGKILL)
+    return Blow([guardian])
+
+
+def kill_pool_and_runners(system: System, rng: random.Random) -> Blow | None:
+    """The pool and its runners at once; the guardian is left to end the jobs."""
+    return _kill_pool(system, rng, system.family)
+
+
+def kill_all(system: System, rng: random.Random) -> Blow | None:
+    """The pool, its guardian and its runners at once: nobody is left."""
+
+    def all_of(pool: int) -> list[int]:
+        return [*(pid for pid, parent in system.guardians().items() if parent == pool), *system.family(pool)]
+
+    return _kill_pool(system, rng, all_of)
+
+
+def freeze_runner(system: System, rng: random.Random) -> Blow | None:
+    """One runner stands still until well after its leases have ended, then goes on as if nothing had been."""
+    if not (runners := list(system.runners())):
+        return None
+    runner = rng.choice(runners)
+    _send(runner, signal.SIGSTOP)
+    return Blow([runner], lambda: _send(runner, signal.SIGCONT), LEASE_SECONDS + 1.5)
+
+
+def kill_server(system: System, rng: random.Random) -> Blow | None:
+    """The embedded server."""
+    server = system.server_pid()
+    if server is None:
+        return None
+    _send(server, signal.SIGKILL)
+    return Blow([server])
+
+
+def flush_scripts(system: System, rng: random.Random) -> Blow | None:
+    """The server forgets all scripts."""
+    return Blow() if _tell_server("SCRIPT", "FLUSH") else None
+
+
+def fill_memory(system: System, rng: random.Random) -> Blow | None:
+    """The server has no memory left for new jobs, for a second."""
+    if not _tell_server("CONFIG", "SET", "maxmemory", "1"):
+        return None
+    return Blow((), lambda: _until_told("CONFIG", "SET", "maxmemory", "0"), 1.0)
+
+
+def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
+    """`worker stop`, and a second later `worker resume`."""
+    if system.paused:
+        return None
+    system.paused = True
+    stop = cli.spawn("worker", "stop", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def resume() -> None:
+        stop.wait(cli.LONGEST_SECONDS)
+        answer = cli.run("worker", "resume", "--json", code=None)
+        for line in answer.lines:
+            system.adopt(json.loads(line)["pid"])
+        system.paused = False
+
+    return Blow(system.pools(), resume, 1.0)
+
+
+def drain_twice(system: System, rng: random.Random) -> Blow | None:
+    """A pool is told to finish, and at once a second time: it puts its running jobs back."""
+    if not (pools := system.pools()):
+        return None
+    pool = rng.choice(pools)
+    _send(pool, signal.SIGTERM)
+    time.sleep(0.05)  # two at once would be one
+    _send(pool, signal.SIGTERM)
+    return Blow([pool])
+
+
+NEMESES: dict[str, Nemesis] = {
+    nemesis.__name__: nemesis
+    for nemesis in (
+        kill_runner,
+        kill_server,
+        freeze_runner,
+        kill_pool,
+        flush_scripts,
+        kill_guardian,
+        fill_memory,
+        kill_pool_and_runners,
+        stop_and_resume,
+        kill_all,
+        drain_twice,
+    )
+}
+
+KILLS = {"kill_runner", "kill_pool", "kill_pool_and_runners", "kill_all"}
+FREEZES = {"freeze_runner"}
+
+
+class Storm:
+    """Strikes now and then, each nemesis as often as the others, and makes good what has to be."""
+
+    def __init__(self, system: System, recorder: Recorder, seed: int, names: Iterable[str]) -> None:
+        self._system = system
+        self._recorder = recorder
+        self._rng = random.Random(f"{seed} nemesis")
+        self._names = list(names)
+        self._round: list[str] = []
+        self._number = 0
+        self._pending: list[tuple[float, int, Callable[[], None]]] = []
+
+    def strike(self) -> bool:
+        """Break the next thing; False if there was nothing to break."""
+        if not self._round:
+            self._round = self._rng.sample(self._names, len(self._names))
+        name = self._round.pop()
+        began = time.time()
+        blow = NEMESES[name](self._system, self._rng)
+        if blow is None:
+            return False
+        self._number += 1
+        self._recorder.note("fault", name=name, number=self._number, began=began, pids=list(blow.pids))
+        if blow.undo is not None:
+            self._pending.append((time.monotonic() + blow.after_seconds, self._number, blow.undo))
+        return True
+
+    def make_good(self, *, all_of_it: bool = False) -> None:
+        """Undo what is due, or wait until all is."""
+        while self._pending:
+            due = min(self._pending)
+            if not all_of_it and due[0] > time.monotonic():
+                return
+            time.sleep(max(0.0, due[0] - time.monotonic()))
+            self._pending.remove(due)
+            due[2]()
+            self._recorder.note("healed", number=due[1])
+
+
+def _kill_pool(system: System, rng: random.Random, whom: Callable[[int], list[int]]) -> Blow | None:
+    if not (pools := system.pools()):
+        return None
+    pool = rng.choice(pools)
+    affected, victims = system.family(pool), whom(pool)
+    for pid in victims:
+        _send(pid, signal.SIGKILL)
+    return Blow({*affected, *victims})
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it was faster
+
+
+def _tell_server(*words: str) -> bool:
+    try:
+        with survey.server() as queue:
+            queue.exchange([words])
+    except QueuectlError:
+        return False
+    return True
+
+
+def _until_told(*words: str) -> None:
+    end = time.monotonic() + cli.LONGEST_SECONDS
+    while not _tell_server(*words):
+        assert time.monotonic() < end, "the server did not come back"
+        time.sleep(0.02)

@@ -1,0 +1,127 @@
+"""One run: producers, pools and a storm, until all is drained; then what was written down is checked."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from cli import end_everything
+from queuectl.errors import QueuectlError
+from queuectl.model.lifecycle import JobState
+from queuectl.server.embedded import EmbeddedServer
+
+from . import history, survey
+from .nemesis import NEMESES, Storm
+from .survey import Sampler
+from .system import LEASE_SECONDS, System
+
+PRODUCERS = 3
+BOUND_SECONDS = 60.0
+TESTS = Path(__file__).parents[1]
+UNFINISHED = (JobState.PENDING, JobState.PROCESSING, JobState.FAILED)
+
+
+class Plan(NamedTuple):
+    """How a run goes: so many jobs added over ``seconds``, and so long a fault about every ``gap_seconds``."""
+
+    jobs: int = 2_000
+    seconds: float = 60.0
+    gap_seconds: float = 1.0
+    seed: int = 0
+    nemeses: tuple[str, ...] = tuple(NEMESES)
+
+
+@contextmanager
+def sandbox() -> Iterator[None]:
+    """A state folder of its own, in the environment of this process; nothing of it is left."""
+    folder = Path(tempfile.mkdtemp(prefix="qctl-"))
+    (folder / "config.toml").touch()
+    before = dict(os.environ)
+    os.environ.update(QUEUECTL_HOME=str(folder / "h"), QUEUECTL_CONFIG=str(folder / "config.toml"))
+    try:
+        yield
+    finally:
+        end_everything(folder / "h")
+        EmbeddedServer(str(folder / "h")).stop()
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder)
+
+
+def perform(plan: Plan, folder: Path) -> history.History:
+    """Do it, in an empty folder, with the state folder of the environment."""
+    shutil.copy(Path(__file__).parent / "job.sh", folder)
+    recorder = history.Recorder(folder / "events.jsonl")
+    recorder.note("run", lease_seconds=LEASE_SECONDS, bound_seconds=BOUND_SECONDS, plan=plan._asdict())
+    system = System(folder)
+    system.keep_up()
+    producers = [_producer(number, plan, folder) for number in range(PRODUCERS)]
+    sampler = Sampler(history.Recorder(folder / "samples.jsonl"))
+    sampler.start()
+    try:
+        _rage(Storm(system, recorder, plan.seed, plan.nemeses), system, plan, producers)
+        for producer in producers:
+            assert producer.wait(BOUND_SECONDS) == 0, "a producer failed"
+        _until_done(system)
+        recorder.note("drained")
+        system.drain()
+    finally:
+        sampler.end()
+        for producer in producers:
+            producer.kill()
+            producer.wait()
+    recorder.note("final", **system.aftermath())
+    recorder.close()
+    system.close()
+    return history.read(folder)
+
+
+def _rage(storm: Storm, system: System, plan: Plan, producers: list[subprocess.Popen[bytes]]) -> None:
+    """Faults at random times, until the time is over."""
+    rng = random.Random(f"{plan.seed} gaps")
+    now = time.monotonic()
+    end, next_strike = now + plan.seconds, now + plan.gap_seconds
+    while now < end or any(producer.poll() is None for producer in producers):
+        if now >= next_strike and now < end and storm.strike():
+            next_strike = now + plan.gap_seconds * rng.uniform(0.5, 1.5)
+        storm.make_good()
+        system.keep_up()
+        time.sleep(0.02)
+        now = time.monotonic()
+    storm.make_good(all_of_it=True)
+
+
+def _until_done(system: System) -> None:
+    """Until no job waits or runs. That it took too long is for the checker to say, so the patience is longer."""
+    give_up = time.monotonic() + 2 * BOUND_SECONDS
+    left: dict[str, int] = {"unknown": 1}
+    while any(left.values()):
+        assert time.monotonic() < give_up, f"it does not drain: {left}"
+        system.keep_up()
+        try:
+            with survey.server() as queue:
+                jobs = queue.overview().jobs
+            left = {state.value: jobs[state] for state in UNFINISHED}
+        except QueuectlError:
+            left = {"unknown": 1}
+        time.sleep(0.05)
+
+
+def _producer(number: int, plan: Plan, folder: Path) -> subprocess.Popen[bytes]:
+    share = plan.jobs // PRODUCERS + (number < plan.jobs % PRODUCERS)
+    words = [str(number), str(share), f"{plan.seconds * 0.85:g}", str(plan.seed)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "chaos.producers", *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdin=subprocess.DEVNULL,
+    )

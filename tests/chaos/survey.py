@@ -1,0 +1,86 @@
+"""Looks at the server without helping it: it never starts one that is down."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from queuectl import settings
+from queuectl.errors import QueuectlError
+from queuectl.storage import RedisStorage
+from queuectl.storage.client import Connection
+from queuectl.storage.encoding import mapping
+from queuectl.storage.open import server_url
+
+from .history import Recorder
+
+SCRIPT = (Path(__file__).parent / "survey.lua").read_text()
+PERIOD_SECONDS = 0.25
+
+
+@contextmanager
+def server() -> Iterator[RedisStorage]:
+    """The queue of this run; QueuectlError when its server is not up."""
+    with closing(Connection.open(server_url(settings.load()))) as connection:
+        yield RedisStorage(client=connection)
+
+
+def look(queue: RedisStorage) -> dict[str, Any]:
+    """All indexes and all hashes at one instant."""
+    (text,) = queue.exchange([("EVAL", SCRIPT, 1, queue.keys.namespace)])
+    found = json.loads(text)
+    # Lua can't tell an empty list from an empty table.
+    return {
+        name: value or ([] if name in ("processing", "leased", "misplaced") else value)
+        for name, value in found.items()
+    }
+
+
+def jobs(queue: RedisStorage) -> dict[str, dict[str, str]]:
+    """Every job's hash, by id."""
+    prefix = queue.keys.job("")
+    (keys,) = queue.exchange([("KEYS", f"{prefix}*")])
+    hashes = queue.exchange([("HGETALL", key) for key in keys])
+    return {
+        key.decode().removeprefix(prefix): {name.decode(): value.decode() for name, value in mapping(flat).items()}
+        for key, flat in zip(keys, hashes, strict=True)
+    }
+
+
+def other_keys(queue: RedisStorage) -> list[str]:
+    """The names of all keys, those that come and go with the jobs left out."""
+    (keys,) = queue.exchange([("KEYS", f"{queue.keys.namespace}:*")])
+    names = (key.decode().removeprefix(f"{queue.keys.namespace}:") for key in keys)
+    return sorted(name for name in names if not name.startswith(("jobs:", "ids:", "env:", "idx:")))
+
+
+def dead_letters(queue: RedisStorage) -> list[str]:
+    """The list of dead jobs."""
+    (ids,) = queue.exchange([("LRANGE", f"{queue.keys.namespace}:dead_letter", 0, -1)])
+    return [job_id.decode() for job_id in ids]
+
+
+class Sampler(threading.Thread):
+    """Looks four times a second and writes down what it saw."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__(name="sampler", daemon=True)
+        self._recorder = recorder
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(PERIOD_SECONDS):
+            try:
+                with server() as queue:
+                    self._recorder.note("sample", **look(queue))
+            except QueuectlError:
+                continue  # it is down, or comes up
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+        self._recorder.close()

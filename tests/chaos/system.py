@@ -1,0 +1,167 @@
+"""The system under test: its pools and what they start, seen from outside, and what is left of it at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cli
+from queuectl.logs.layout import Run, Segment, parse
+from queuectl.server.embedded import EmbeddedServer
+
+from . import survey
+
+LEASE_SECONDS = 3.0
+GRACE_SECONDS = 0.5
+WORKERS = 4
+
+
+class Process(NamedTuple):
+    """One of this run's processes."""
+
+    pid: int
+    parent: int
+    command: bytes
+    environment: list[bytes]
+
+    @property
+    def is_queuectl(self) -> bool:
+        """A pool, a runner or a pool's round of housekeeping; no job."""
+        return b"\0worker\0start\0" in self.command and not self.is_jobs
+
+    @property
+    def is_guardian(self) -> bool:
+        return b"guardian_process" in self.command
+
+    @property
+    def is_jobs(self) -> bool:
+        return any(entry.startswith(b"QUEUECTL_JOB_ID=") for entry in self.environment)
+
+
+class System:
+    """Pools in one state folder, started again as a service manager would."""
+
+    def __init__(self, folder: Path, pools: int = 2) -> None:
+        self.home = Path(os.environ["QUEUECTL_HOME"])
+        self.paused = False
+        self._wanted = pools
+        self._pools: list[int] = []
+        self._own: list[subprocess.Popen[bytes]] = []
+        self._messages = (folder / "pools.err").open("ab")
+        self._messages_path = folder / "pools.err"
+
+    # Processes ------------------------------------------------------------------------------------
+
+    def processes(self) -> list[Process]:
+        """All that run for this state folder."""
+        mark = b"QUEUECTL_HOME=" + os.fsencode(self.home)
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (entry / "environ").read_bytes().split(b"\0")
+                if mark not in environment or not cli.is_alive(int(entry.name)):
+                    continue
+                stat = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+                found.append(Process(int(entry.name), int(stat[1]), (entry / "cmdline").read_bytes(), environment))
+            except OSError:
+                continue
+        return found
+
+    def pools(self) -> list[int]:
+        """Pids of the pools that live."""
+        for process in self._own:
+            process.poll()
+        self._pools = [pid for pid in self._pools if cli.is_alive(pid)]
+        return list(self._pools)
+
+    def runners(self) -> dict[int, int]:
+        """Pid of each runner -> pid of its pool."""
+        pools = set(self.pools())
+        return {p.pid: p.parent for p in self.processes() if p.is_queuectl and p.parent in pools}
+
+    def guardians(self) -> dict[int, int]:
+        """Pid of each guardian -> pid of its pool."""
+        pools = set(self.pools())
+        return {p.pid: p.parent for p in self.processes() if p.is_guardian and p.parent in pools}
+
+    def family(self, pool: int) -> list[int]:
+        """A pool and its runners."""
+        return [pool, *(runner for runner, parent in self.runners().items() if parent == pool)]
+
+    def server_pid(self) -> int | None:
+        """The embedded server's process, if it answers."""
+        return EmbeddedServer(str(self.home)).status().pid
+
+    # Pools ----------------------------------------------------------------------------------------
+
+    def keep_up(self) -> None:
+        """Start pools until there are as many as there should be."""
+        while not self.paused and len(self.pools()) < self._wanted:
+            self.start_pool()
+
+    def start_pool(self, *options: str) -> subprocess.Popen[bytes]:
+        words = ["worker", "start", "--count", str(WORKERS), "--quiet"]
+        words += ["--lease", f"{LEASE_SECONDS:g}", "--grace", f"{GRACE_SECONDS:g}", *options]
+        process = cli.spawn(*words, stdout=subprocess.DEVNULL, stderr=self._messages)
+        self._own.append(process)
+        self._pools.append(process.pid)
+        return process
+
+    def adopt(self, pool: int) -> None:
+        """One that `worker resume` started."""
+        self._pools.append(pool)
+
+    def drain(self, seconds: float = 30.0) -> None:
+        """End all pools in order, and let a last one clean up behind those that were killed."""
+        for pid in self.pools():
+            os.kill(pid, signal.SIGTERM)
+        self._wait_for_none(seconds)
+        assert self.start_pool("--burst").wait(seconds) == 0
+
+    def _wait_for_none(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self.pools():
+            assert time.monotonic() < end, f"pools {self.pools()} have not ended within {seconds:g} s"
+            time.sleep(0.02)
+
+    # At the end -----------------------------------------------------------------------------------
+
+    def aftermath(self) -> dict[str, Any]:
+        """All that is there when everything is over."""
+        with survey.server() as queue:
+            overview = queue.overview()
+            seen = {
+                "jobs": survey.jobs(queue),
+                "survey": survey.look(queue),
+                "dead_letter": survey.dead_letters(queue),
+                "keys": survey.other_keys(queue),
+            }
+        detached = self.home / "pools" / "messages.log"
+        said = [path.read_text(errors="replace") for path in (self._messages_path, detached) if path.exists()]
+        logs = [path.name for path in (self.home / "logs").glob("*/*")]
+        return {
+            **seen,
+            "overview": {state.value: count for state, count in overview.jobs.items()},
+            "logs": {name: _job_of(name) for name in logs},
+            "records": [path.name for path in (self.home / "pools").iterdir() if path.name != "messages.log"],
+            "processes": [[p.pid, p.command.decode(errors="replace")] for p in self.processes() if p.is_jobs],
+            "messages": "".join(said),
+        }
+
+    def close(self) -> None:
+        """Forget it. Whatever lives on is for the sandbox to end."""
+        self._messages.close()
+        for process in self._own:
+            process.wait()
+
+
+def _job_of(log: str) -> str:
+    """The id of the job that a log file belongs to; nothing for a file that is no log."""
+    found = parse(log)
+    if isinstance(found, Segment):
+        found = found.run
+    return found.job_id if isinstance(found, Run) else ""
