@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
 from queuectl.logs import retention
@@ -18,6 +19,9 @@ FIRST_SECONDS = 2.0
 PERIOD_SECONDS = 30.0
 """Between two rounds."""
 
+LONGEST_SECONDS = 300
+"""A round that takes longer is ended; the next one goes on where it was."""
+
 SWEEP_SECONDS = 3600.0
 """Between two looks through all logs, for those of jobs that another host removed."""
 
@@ -29,10 +33,14 @@ Those of jobs that this host removes go at once; this is for the logs of jobs th
 
 
 class Maintenance:
-    """Does a round now and then, in a child process: the pool itself must never wait for server or disk."""
+    """Does a round now and then, in a child process: the pool itself must never wait for server or disk.
 
-    def __init__(self, settings: Settings, host: str) -> None:
+    ``forked`` is called in the child. It lets go of what tells others that the pool is alive.
+    """
+
+    def __init__(self, settings: Settings, host: str, forked: Callable[[], None]) -> None:
         self.pid = 0
+        self._forked = forked
         self._settings = settings
         self._host = host
         self._next = time.monotonic() + FIRST_SECONDS
@@ -58,6 +66,8 @@ class Maintenance:
             code = 1
             try:
                 signal.set_wakeup_fd(-1)
+                signal.alarm(LONGEST_SECONDS)
+                self._forked()
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, signal.SIG_IGN)  # it is short, and meant for the pool
                 self._round(sweep)

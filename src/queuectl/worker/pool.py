@@ -79,7 +79,7 @@ class Pool:
         descendants.become_subreaper()
         self._guardian = Guardian()
         self._record = RecordFile(self._settings, self._host, self._options)
-        self._maintenance = Maintenance(self._settings, self._host)
+        self._maintenance = Maintenance(self._settings, self._host, self._let_go)
         bury_dead_pools(self._settings, self._storage, self._host)
         self._work()
         while self._taken_back():
@@ -144,8 +144,7 @@ class Pool:
             code = 70
             try:
                 ours.close()
-                for member in self._members.values():
-                    member.socket.close()
+                self._let_go()
                 place = Place(name, workers, self._host, os.getppid())
                 code = Runner(place, self._options, self._settings, theirs.fileno()).run()
             except BaseException:
@@ -159,6 +158,11 @@ class Pool:
         self._members[pid] = _Member(pid, name, workers, ours, time.monotonic())
         if self._signals_seen:
             self._tell(self._members[pid], DRAIN)
+
+    def _let_go(self) -> None:
+        """In a child process: a runner has lost its pool when the pool itself is gone, whoever else lives."""
+        for member in self._members.values():
+            member.socket.close()
 
     def _wait(self, seconds: float) -> None:
         sockets = {member.socket.fileno(): member for member in self._members.values()}
