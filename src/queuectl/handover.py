@@ -9,6 +9,8 @@ HANDED_OVER = "QUEUECTL_HANDED_OVER_URL"
 """Variable by which one process of ours gives the URL to the next, which takes it out of its environment."""
 
 _OPTION = "--redis-url"
+_WITH_VALUE = (_OPTION, "--namespace")
+"""Options that stand before the command. What comes after is the command's own."""
 
 
 def hide_password(arguments: list[str]) -> None:
@@ -16,15 +18,17 @@ def hide_password(arguments: list[str]) -> None:
 
     Who looks at the right moment can still see it. A variable or the configuration file never shows.
     """
-    for at, word in enumerate(arguments):
-        name, equals, url = word.partition("=")
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-") and arguments[at] != "--":
+        name, equals, value = arguments[at].partition("=")
+        width = 2 if name in _WITH_VALUE and not equals else 1
         if name == _OPTION:
-            width = 1 if equals else 2
-            url = url if equals else "".join(arguments[at + 1 : at + 2])
+            url = value if equals else "".join(arguments[at + 1 : at + 2])
             if "@" in url and sys.orig_argv[-len(arguments) :] == arguments:
                 os.environ[HANDED_OVER] = url
                 rest = arguments[:at] + arguments[at + width :]
                 os.execv(sys.executable, [sys.executable, *sys.orig_argv[1 : -len(arguments)], *rest])
+        at += width
 
 
 def take_over() -> str | None:

@@ -30,9 +30,10 @@ def check(storage: RedisStorage, *, repair: bool) -> Iterator[Problem]:
     for ids in _chunks(_fresh(inventory.all_ids(), seen)):
         yield from (Problem(*found) for found in storage.fsck_jobs(ids, repair=repair))
     for state, name in ((JobState.PENDING, "jobs"), (JobState.DEAD, "dead_letter")):
+        before = storage.time()
         hinted = set(inventory.list_items(name))
         for ids in _chunks(job_id for job_id in inventory.index_items(state) if job_id not in hinted):
-            for job_id in storage.fsck_hints(state, ids, repair=repair):
+            for job_id in storage.fsck_hints(state, ids, before, repair=repair):
                 yield Problem(job_id, f"is {state.value}, but not in the list {name}", True)
 
 

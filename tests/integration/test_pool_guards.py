@@ -12,8 +12,10 @@ import pytest
 
 from cli import children_of, enqueue, is_alive, job, pool, processes_of, run, runners_of, show, wait_for
 from queuectl.model.lifecycle import JobState
+from queuectl.server import binary
 from queuectl.storage import RedisStorage
 from queuectl.worker.timers import Timers
+from servers import running
 from waiting import wait_until
 
 COMPLETED, DEAD, PROCESSING = JobState.COMPLETED, JobState.DEAD, JobState.PROCESSING
@@ -112,6 +114,32 @@ def test_a_password_in_an_option_leaves_the_list_of_processes(queue: RedisStorag
         command_line = Path(f"/proc/{process.pid}/cmdline")
         wait_until(lambda: b"enqueue" in command_line.read_bytes() and b"s3cret" not in command_line.read_bytes())
         process.communicate(b"true\n", timeout=60)
+
+
+def test_an_option_of_the_command_itself_is_left_to_it(queue: RedisStorage) -> None:
+    url = "redis://:pw@127.0.0.1:1/0"
+    answer = run("enqueue", "--json", "--", "printf", "%s", "--redis-url", url)
+    assert show(answer.object["id"])["command"] == f"printf %s --redis-url {url}"
+
+
+def test_what_was_there_before_the_pool_is_left_alone(queue: RedisStorage) -> None:
+    """As in a container: `sidecar & exec queuectl worker start`."""
+    run("enqueue", "true")
+    script = "sleep 1000 & echo $! >sidecar; exec queuectl worker start --burst --quiet"
+    subprocess.run(["sh", "-c", script], check=True, timeout=60)
+    sidecar = int(Path("sidecar").read_text())
+    assert is_alive(sidecar)
+    os.kill(sidecar, signal.SIGKILL)
+
+
+def test_a_pool_ends_though_its_server_is_away(queue: RedisStorage) -> None:
+    with running(binary.find().path) as server:
+        storage = RedisStorage(server.url)
+        with pool(storage, env={"QUEUECTL_REDIS_URL": server.url}) as process:
+            storage.close()
+            os.kill(server.pid, signal.SIGKILL)
+            process.terminate()
+            assert process.wait(timeout=30) == 0
 
 
 def test_cancelled_timers_do_not_pile_up() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli import (
+    children_of,
     counts,
     enqueue,
     is_alive,
@@ -203,10 +204,10 @@ def test_a_runner_is_killed(queue: RedisStorage, name: str) -> None:
 def test_all_are_killed_at_once_and_the_next_pool_cleans_up(queue: RedisStorage, name: str) -> None:
     with pool(queue) as process:
         job_id, processes = begin(queue, FAMILIES[name])
-        runners = runners_of(process)
-        for pid in [*runners, process.pid]:
+        family = [*children_of(process.pid), process.pid]  # the guardian, too
+        for pid in family:
             os.kill(pid, signal.SIGSTOP)  # so that none can act on another's death
-        for pid in [*runners, process.pid]:
+        for pid in family:
             kill(pid)
         process.wait()
         assert any(map(is_alive, processes)), "nobody was there to end them"

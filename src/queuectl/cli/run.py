@@ -13,7 +13,7 @@ from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
 from queuectl.cli.options import policy_options, timeout_option
 from queuectl.cli.output import SHORT_ID, note, quantity
-from queuectl.errors import QueuectlError
+from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 
@@ -82,6 +82,12 @@ class TemporaryPool:
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_SECONDS
+        try:
+            self._see_to_it()
+        except ServerUnreachable:
+            pass  # the job's watcher waits for it to come back, and so do we
+
+    def _see_to_it(self) -> None:
         from queuectl.host import host_name
         from queuectl.worker.burial import bury_dead_pools
         from queuectl.worker.detach import start_detached

@@ -168,9 +168,9 @@ def fsck_jobs(job_ids: Sequence[str], repair: bool) -> Call[list[tuple[str, str,
     return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)
 
 
-def fsck_hints(state: JobState, job_ids: Sequence[str], repair: bool) -> Call[list[str]]:
-    """Which of these jobs are missing from the list of their state."""
-    return Call("fsck_hints", ("1" if repair else "", state.value, *job_ids), _texts)
+def fsck_hints(state: JobState, job_ids: Sequence[str], before: str, repair: bool) -> Call[list[str]]:
+    """Which of these jobs, not found in their state's list, have been in that state since ``before``."""
+    return Call("fsck_hints", ("1" if repair else "", state.value, before, *job_ids), _texts)
 
 
 def watch(job_id: str) -> Call[str]:

@@ -96,9 +96,14 @@ class RedisStorage(Session):
         """Check jobs, and mend them if asked to. Gives id, problem, and whether it can be mended."""
         return self.run(calls.fsck_jobs(job_ids, repair))
 
-    def fsck_hints(self, state: JobState, job_ids: Sequence[str], *, repair: bool) -> list[str]:
-        """Which of these pending or dead jobs are missing from their list; they are put there if asked to."""
-        return self.run(calls.fsck_hints(state, job_ids, repair))
+    def fsck_hints(self, state: JobState, job_ids: Sequence[str], before: str, *, repair: bool) -> list[str]:
+        """Which of these jobs, not found in their list, were pending or dead ``before``; put there if asked to."""
+        return self.run(calls.fsck_hints(state, job_ids, before, repair))
+
+    def time(self) -> str:
+        """The server's clock, in seconds."""
+        seconds, microseconds = self._one(("TIME",))
+        return f"{int(seconds)}.{int(microseconds):06d}"
 
     # Workers --------------------------------------------------------------------------------------
 

@@ -115,6 +115,8 @@ class Dispatcher:
         self._due: Timer | None = None
         self._closing = False
         self._connected_before = False
+        self._disowning = False
+        self._held_leases = False
         self.retired = False
         self._lines = Lines(settings, loop, self._gained, self._lost)
         self._guard = LeaseGuard(lease_seconds, loop, self, crew.holds_leases, crew.lose_all)
@@ -134,6 +136,11 @@ class Dispatcher:
     def look(self) -> None:
         """Claim again, whatever the last claim said."""
         self._hungry = True
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection now."""
+        return self._lines.trio is not None
 
     @property
     def connecting(self) -> bool:
@@ -195,7 +202,7 @@ class Dispatcher:
     def turn(self) -> None:
         """Send what there is to send."""
         trio = self._lines.trio
-        if trio is not None and not self._closing and self._exchange_since is None:
+        if trio is not None and not self._closing and not self._disowning and self._exchange_since is None:
             want = min(self._crew.wanted(), CHUNK)
             if self._results or (self._hungry and want > 0):
                 if not self._can_wait(want):
@@ -216,6 +223,7 @@ class Dispatcher:
 
     def _exchange(self, trio: Trio, want: int) -> None:
         self._gather_until = 0.0
+        self._held_leases = self._crew.holds_leases()
         self._exchange_since = self._loop.now
         self._sent, self._results = self._results[:BATCH], self._results[BATCH:]
         if self._sent:
@@ -237,6 +245,8 @@ class Dispatcher:
             self._exchange_since = None
 
     def _claimed(self, want: int, claim: Claim) -> None:
+        if not self._held_leases and self._exchange_since is not None:
+            self._guard.renewed(self._exchange_since)  # these leases are all that we hold
         self._part_done()
         for spoiled in claim.spoiled:
             self.report(spoiled, Outcome(DEAD, None, spoiled.reason), self._runner)
@@ -289,7 +299,8 @@ class Dispatcher:
     def _beaten(self, whole: bool, pulse: Pulse) -> None:
         self._lines.proven()
         if whole and self._pulse_since is not None:
-            self._guard.renewed(self._pulse_since)
+            # A claim that is still under way may be older than this heartbeat.
+            self._guard.renewed(min(self._pulse_since, self._exchange_since or self._pulse_since))
             self._pulse_since = None
             self._plan(pulse.next_due)
         for job_id, fence in pulse.cancelled:
@@ -329,6 +340,7 @@ class Dispatcher:
 
     def _gained(self, trio: Trio) -> None:
         if self._connected_before:
+            self._disowning = True  # no claim before it is done: it would be given back as unknown
             self._disown(0)
         self._connected_before = True
         self._hungry = True
@@ -337,7 +349,9 @@ class Dispatcher:
 
     def _disown(self, skip: int) -> None:
         """The server may have given us jobs in an answer that we never got."""
-        if skip >= 0 and self._lines.trio is not None:
+        if skip < 0:
+            self._disowning = False
+        elif self._lines.trio is not None:
             known = [*self._crew.leases(), *(lease for lease, _, _ in self._results)]
             self._lines.trio.work.call(calls.disown(self._runner, skip, known), self._disown)
 
@@ -347,7 +361,7 @@ class Dispatcher:
         self._sent = []
         self._parts = 0
         self._exchange_since = self._pulse_since = None
-        self._listening = self._closing = False
+        self._listening = self._closing = self._disowning = False
         self._fetching.clear()
 
     def _gone(self, _: int) -> None:

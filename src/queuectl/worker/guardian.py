@@ -25,15 +25,18 @@ class Guardian:
     """The pool's side."""
 
     def __init__(self) -> None:
-        reader, self._pipe = os.pipe()
+        self._reader, self._pipe = os.pipe()
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _PROGRAM],
-            stdin=reader,
+            stdin=self._reader,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
             cwd="/",
         )
-        os.close(reader)
 
     @property
     def pid(self) -> int:
@@ -48,6 +51,7 @@ class Guardian:
         """We end in order: there is nothing left to end."""
         self._say(LAST_WORD)
         os.close(self._pipe)
+        os.close(self._reader)
 
     def _say(self, text: bytes) -> None:
         try:

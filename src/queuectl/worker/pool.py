@@ -40,6 +40,8 @@ FIXED_DESCRIPTORS = 100
 DESCRIPTORS_EACH = 4
 """Open files that a running job takes: its output, its log and that log's end."""
 
+GUARDIAN_PAUSE_SECONDS = 10.0
+
 STRAY_SECONDS = 2.0
 """How long processes that were killed are waited for: one that is stuck in the kernel must not hold up a pool."""
 
@@ -71,9 +73,12 @@ class Pool:
         self._stopped = False
         self._failed = False
         self._restarts: list[tuple[float, list[str]]] = []
+        self._before: set[int] = set()  # children that were ours before there was a pool
+        self._guardian_due = float("inf")
 
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
+        self._before = set(descendants.children())
         self._catch_signals()
         _allow_descriptors(FIXED_DESCRIPTORS + DESCRIPTORS_EACH * self._options.workers)
         descendants.become_subreaper()
@@ -98,12 +103,15 @@ class Pool:
         for numbers in shares:
             self._start(numbers)
         while self._members or self._restarts:
-            until_restart = min((when for when, _ in self._restarts), default=float("inf")) - time.monotonic()
+            due = [self._guardian_due, *(when for when, _ in self._restarts)]
+            until_restart = min(due) - time.monotonic()
             self._wait(max(0.0, min(self._maintenance.seconds_until_due(), until_restart)))
             self._maintenance.turn()
             self._restart_due()
 
     def _restart_due(self) -> None:
+        if self._guardian_due <= time.monotonic():
+            self._replace_guardian()
         due = [entry for entry in self._restarts if entry[0] <= time.monotonic()]
         for entry in due:
             self._restarts.remove(entry)
@@ -259,12 +267,19 @@ class Pool:
             if pid in self._members:
                 self._ended(self._members.pop(pid), os.waitstatus_to_exitcode(status))
             elif pid == self._guardian.pid:
-                self._replace_guardian()
+                self._guardian_due = time.monotonic() + RESTART_SECONDS
             else:
+                self._before.discard(pid)
                 self._maintenance.ended(pid)
 
     def _replace_guardian(self) -> None:
-        self._guardian = Guardian()
+        try:
+            self._guardian.start()
+        except OSError as error:
+            Reporter.say(f"the guardian can't be started: {error.strerror}")
+            self._guardian_due = time.monotonic() + GUARDIAN_PAUSE_SECONDS
+            return
+        self._guardian_due = float("inf")
         for member in self._members.values():
             self._guardian.watch(member.name)
 
@@ -280,7 +295,7 @@ class Pool:
                 return
 
     def _is_ours(self, pid: int) -> bool:
-        return pid in self._members or pid in (self._guardian.pid, self._maintenance.pid)
+        return pid in self._members or pid in self._before or pid in (self._guardian.pid, self._maintenance.pid)
 
     def _mark(self, *, stopped: bool) -> None:
         self._note(lambda: self._record.mark(stopped=stopped))

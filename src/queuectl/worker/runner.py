@@ -87,6 +87,7 @@ class Runner:
         self._announced = False
         self._no_room = False
         self._draining = False
+        self._hurried = False
         self._exit_code = DRAINED
         descendants.become_subreaper()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
@@ -108,8 +109,11 @@ class Runner:
                 self._drain()
             self._loop.timers.run_due(self._loop.now)
             self._start_ready()
-            if self._draining and not self.holds_leases() and self._dispatcher.settled:
-                self._dispatcher.retire(self._place.workers)
+            if self._draining and not self.holds_leases():
+                if not self._dispatcher.connected and (self._dispatcher.settled or self._hurried):
+                    break  # nobody to say goodbye to; what it does not hear of ends with its lease
+                if self._dispatcher.settled:
+                    self._dispatcher.retire(self._place.workers)
             self._dispatcher.turn()
         self._sweep()
         self._dispatcher.close()
@@ -384,7 +388,10 @@ class Runner:
     # Stopping -------------------------------------------------------------------------------------
 
     def _hear_pool(self) -> None:
-        message = os.read(self._pool, 64)
+        try:
+            message = os.read(self._pool, 64)
+        except OSError:
+            message = b""  # it was killed before it read what we said
         if not message:
             self._abandon()
         if LOOK in message:
@@ -404,6 +411,7 @@ class Runner:
 
     def _quit(self) -> None:
         """End what runs; it goes back to the queue, and nothing is counted."""
+        self._hurried = True
         self._drain()
         for running in list(self._processes.values()):
             self._end(running, process.BY_DRAIN)
@@ -411,6 +419,7 @@ class Runner:
     def _abandon(self) -> None:
         """The pool was killed. Without it nobody could end our jobs if we were killed too."""
         self._loop.forget(self._pool)
+        self._hurried = True
         self._drain()
         for running in self._processes.values():
             running.kill(process.BY_POOL_DEATH)

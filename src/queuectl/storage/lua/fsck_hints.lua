@@ -3,15 +3,18 @@
 -- uses: keys
 --
 -- KEYS[1]   namespace
--- ARGV      repair ('1' or ''), state: pending | dead, then ids that seemed to be missing
+-- ARGV      repair ('1' or ''), state: pending | dead, time at which the list was looked through, then ids
+--           that were not in it
 -- Reply     {ids that are}
 local repair, state = ARGV[1] == '1', ARGV[2]
 local list = state == 'pending' and QUEUE or DEAD_LETTER
 local missing = {}
-for i = 3, #ARGV do
+for i = 4, #ARGV do
   local id = ARGV[i]
-  -- LPOS walks the list; only ids that another look did not find in it come here.
-  if field(id, 'status') == state and not redis.call('LPOS', list, id) then
+  local since = tonumber(redis.call('ZSCORE', INDEX[state], id) or '')
+  -- One that came later may well be in the list. Nothing is searched for there, that would walk all of it; should
+  -- an id be there twice, no harm is done.
+  if field(id, 'status') == state and since and since < tonumber(ARGV[3]) then
     missing[#missing + 1] = id
     if repair then
       redis.call(state == 'pending' and 'RPUSH' or 'LPUSH', list, id)

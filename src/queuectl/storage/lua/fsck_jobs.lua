@@ -17,8 +17,14 @@ local function report(id, problem, mend)
   end
 end
 
--- When a job that is missing from its index is to be listed: for one in processing, as a lease that has ended.
+-- When a job that is missing from its index is to be listed. One in processing may well run: its worker has this
+-- long to renew its lease, before the job is taken for left behind.
+local RENEWED_WITHIN = 300
+
 local function score_of(id, state)
+  if state == 'processing' then
+    return now + RENEWED_WITHIN
+  end
   local since = { failed = 'next_retry_at', completed = 'finished_at', dead = 'finished_at', cancelled = 'finished_at' }
   return since[state] and tonumber(field(id, since[state]) or '') or now
 end
