@@ -4,7 +4,8 @@ A setting is taken from the first of: a command-line option, the environment, th
 its default. What jobs do by default (retries, backoff) isn't here: that is kept in the server.
 
 The configuration file is TOML, at ``$QUEUECTL_CONFIG`` or ``queuectl/config.toml`` in the user's
-configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace`` and ``appendfsync``.
+configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsync`` and
+``insecure_redis``.
 """
 
 # Every command reads its settings, and importing pathlib alone would cost it 4 ms.
