@@ -24,6 +24,9 @@ BATCH = 15
 PATIENCE_SECONDS = 60.0
 """A job that can't be added for so long ends the run: the server should be back by then."""
 
+REFUSAL = "nothing was stored"
+"""Said of a job that is certain not to be there; of one whose answer was lost nobody knows."""
+
 Add = Callable[[Kind, int], tuple[list[str], int, str]]
 """Adds so many jobs of a kind: ids that were acknowledged, how many are uncertain, and why."""
 
@@ -88,7 +91,8 @@ def _add_all(recorder: Recorder, add: Add, name: str, count: int) -> None:
         if ids:
             recorder.note("acknowledged", job=name, ids=ids)
         if uncertain:
-            recorder.note("unacknowledged", job=name, count=uncertain, why=why)
+            kind = "refused" if REFUSAL in why else "unacknowledged"
+            recorder.note(kind, job=name, count=uncertain, why=why)
             assert "Traceback" not in why, why
             assert time.monotonic() < give_up, f"no job could be added: {why}"
             time.sleep(0.1)

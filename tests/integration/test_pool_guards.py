@@ -159,3 +159,25 @@ def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: Redi
         assert [job(queue, job_id).status for job_id in ids[200:203]] == [PROCESSING] * 3
         Path("gate").touch()
         wait_until(lambda: queue.overview().jobs[COMPLETED] == 233)
+
+
+REAPER = """
+import subprocess, threading
+from queuectl.worker.runner import Runner
+
+def start_servers():
+    for _ in range(400):
+        subprocess.run(["/bin/true"])
+
+runner = Runner.__new__(Runner)
+runner._processes = {}
+thread = threading.Thread(target=start_servers)
+thread.start()
+while thread.is_alive():
+    runner._reap()
+"""
+
+
+def test_a_runner_bears_that_its_connecting_thread_takes_its_own_children() -> None:
+    """That thread starts the embedded server, and waits for the shell that does it."""
+    assert subprocess.run([sys.executable, "-c", REAPER], timeout=60, check=False).returncode == 0

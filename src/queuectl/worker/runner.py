@@ -299,7 +299,10 @@ class Runner:
             running = self._processes.pop(ended.si_pid, None)
             if running is not None:
                 running.signal_group(signal.SIGKILL)
-            _, status = os.waitpid(ended.si_pid, 0)
+            try:
+                _, status = os.waitpid(ended.si_pid, 0)
+            except ChildProcessError:
+                continue  # the thread that connects has started a server, and was faster with its own child
             if running is not None:
                 if running.watched and running.output is not None:
                     self._loop.forget(running.output)
