@@ -23,8 +23,12 @@ end
 
 local fields = {}
 local first, last = section()
+local names = {}
 for i = first, last, 2 do
-  fields[ARGV[i]] = setting(ARGV[i], redis.call('HGET', CONFIG, ARGV[i])) or ARGV[i + 1]
+  names[#names + 1] = ARGV[i]
+end
+for i, value in ipairs(redis.call('HMGET', CONFIG, unpack(names))) do
+  fields[names[i]] = setting(names[i], value) or ARGV[first + 2 * i - 1]
 end
 first, last = section()
 for i = first, last, 2 do
@@ -51,17 +55,19 @@ end
 redis.call('LPUSH', QUEUE, unpack(ids))
 
 -- What the jobs share is written once and copied: half the work of setting it all again for each of them, and
--- a third of what the append-only file takes. COPY refuses an id that is taken; then all is undone.
-redis.call('DEL', TEMPLATE)
-redis.call('HSET', TEMPLATE, unpack(shared))
-local taken
-for i, id in ipairs(ids) do
-  if redis.call('COPY', TEMPLATE, JOB .. id) == 0 then
+-- a third of what the append-only file takes. An id that is taken shows before it is written; then all is undone.
+local model, taken = JOB .. ids[1], nil
+if redis.call('EXISTS', model) == 1 then
+  taken = 1
+else
+  redis.call('HSET', model, unpack(shared))
+end
+for i = 2, taken and 0 or #ids do
+  if redis.call('COPY', model, JOB .. ids[i]) == 0 then
     taken = i
     break
   end
 end
-redis.call('DEL', TEMPLATE)
 if taken then
   for i = 1, taken - 1 do
     redis.call('DEL', JOB .. ids[i])

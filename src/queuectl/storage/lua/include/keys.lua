@@ -16,7 +16,6 @@ local ENV = prefix .. ':env:'
 local DONE = prefix .. ':done:'
 local SET_ASIDE = prefix .. ':set_aside'
 local SCHEMA = prefix .. ':schema'
-local TEMPLATE = prefix .. ':template'
 
 -- A job is in the index of its state, and in no other.
 local INDEX = {
