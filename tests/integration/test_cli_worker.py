@@ -202,6 +202,38 @@ def test_a_resume_right_after_a_stop_keeps_the_pool_that_still_finishes(queue: R
         assert process.poll() is None
 
 
+def test_resume_brings_all_workers_back_while_one_still_finishes_a_long_job(queue: RedisStorage) -> None:
+    with pool(queue, "--lease", "3600", count=4) as process:  # no heartbeat tells them
+        for _ in range(2):
+            held = enqueue(HELD)
+            wait_for(queue, held, PROCESSING)
+            run("worker", "stop")
+            wait_until(lambda: len(queue.overview().workers) <= 2)
+            run("worker", "resume")
+            wait_until(lambda: len(queue.overview().workers) == 4)
+            wait_for(queue, enqueue("true"), COMPLETED)
+            assert job(queue, held).status is PROCESSING
+            Path("gate").touch()
+            wait_for(queue, held, COMPLETED)
+            Path("gate").unlink()
+        wait_until(lambda: {worker["status"] for worker in workers()} == {"idle"})
+        run("worker", "stop", "--wait")
+        assert finish(process).code == 0
+
+
+def test_workers_that_a_signal_drains_are_not_brought_back(queue: RedisStorage) -> None:
+    with pool(queue) as process:
+        held = enqueue(HELD)
+        wait_for(queue, held, PROCESSING)
+        run("worker", "stop")
+        wait_until(lambda: {worker["status"] for worker in workers()} == {"draining"})
+        process.send_signal(signal.SIGTERM)
+        run("worker", "resume")
+        Path("gate").touch()
+        assert finish(process).code == 0
+    assert job(queue, held).status is COMPLETED
+
+
 def test_resume_without_a_stopped_pool_is_said(queue: RedisStorage) -> None:
     run("worker", "stop")
     assert "No stopped pool" in run("worker", "resume").out

@@ -38,4 +38,14 @@ def test_resume_takes_it_back(storage: RedisStorage) -> None:
     storage.stop()
     assert QueueManager(storage).resume_workers() is True
     assert not storage.overview().stopped
+    assert storage.r.exists(storage.keys.control("a")) == 0
+
+
+def test_resume_tells_every_live_runner(storage: RedisStorage) -> None:
+    beat(storage, WorkerState("a.1", "draining"), runner="a")
+    storage.stop()
+    storage.resume()
+    storage.resume()
+    assert storage.r.lrange(storage.keys.control("a"), 0, -1) == ["stop", "resume"]
+    assert not storage.overview().stopped
     assert storage.r.exists(key(storage, "stop_signal")) == 0

@@ -160,7 +160,7 @@ def resume(app: App, as_json: bool) -> None:
         if not was_stopped:
             click.echo("Nothing was stopped.")
         elif app.storage.overview().workers:
-            click.echo("Jobs may run again; workers that still finish theirs go on once all of their pool have.")
+            click.echo("Jobs may run again; workers that still finish theirs go on.")
         else:
             click.echo("Jobs may run again. No stopped pool is known on this host.")
             hint("Start workers with: queuectl worker start --count 2")

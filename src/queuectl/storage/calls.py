@@ -163,6 +163,11 @@ def stop() -> Call[int]:
     return Call("stop", (), int)
 
 
+def resume() -> Call[bool]:
+    """Take the stop signal back; gives whether it was set."""
+    return Call("resume", (), bool)
+
+
 def fsck_jobs(job_ids: Sequence[str], repair: bool) -> Call[list[tuple[str, str, bool]]]:
     """Check jobs; gives id, problem and whether it can be mended."""
     return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)

@@ -164,7 +164,7 @@ class RedisStorage(Session):
 
     def resume(self) -> bool:
         """Take the stop signal back. Gives whether it was set."""
-        return bool(self._one(("DEL", self.keys.stop_signal)))
+        return self.run(calls.resume())
 
     # Configuration --------------------------------------------------------------------------------
 

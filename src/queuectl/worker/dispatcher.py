@@ -76,6 +76,9 @@ class Crew(Protocol):
     def stop(self) -> None:
         """The stop signal was given."""
 
+    def go_on(self) -> None:
+        """There is no stop signal, or no longer."""
+
     def look(self, claim: Claim) -> None:
         """A claim came back; what it says about the whole queue."""
 
@@ -186,6 +189,11 @@ class Dispatcher:
     def _fetched(self, digest: str, packed: bytes | None) -> None:
         self._fetching.discard(digest)
         self._crew.know_environment(digest, unpack_variables(packed or b""))
+
+    @property
+    def closing(self) -> bool:
+        """Whether goodbye has been said."""
+        return self._closing
 
     def retire(self, workers: Sequence[str]) -> None:
         """Say goodbye; `retired` tells when the server has heard it. Only once `settled`."""
@@ -309,8 +317,9 @@ class Dispatcher:
             self._crew.lose(job_id, fence)
         if pulse.stopped:
             self._crew.stop()
-        elif pulse.pending:
-            self._hungry = True
+        else:
+            self._crew.go_on()
+            self._hungry = self._hungry or pulse.pending > 0
         self._crew.connected()
 
     # Messages -------------------------------------------------------------------------------------
@@ -333,6 +342,8 @@ class Dispatcher:
         verb, *words = message[1].decode("utf-8", "replace").split()
         if verb == "stop":
             self._crew.stop()
+        elif verb == "resume":
+            self._crew.go_on()
         elif verb == "cancel" and len(words) == 2 and words[1].isdigit():
             self._crew.cancel(words[0], int(words[1]))
 

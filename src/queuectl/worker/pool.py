@@ -28,7 +28,7 @@ from queuectl.worker.maintenance import Maintenance
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.record import RecordFile
 from queuectl.worker.report import Reporter
-from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, STOPPED, Place, Runner
+from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, RESUMED, STOPPED, STOPPING, Place, Runner
 
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 5
@@ -73,6 +73,8 @@ class Pool:
         self._stopped = False
         self._failed = False
         self._restarts: list[tuple[float, list[str]]] = []
+        self._at_rest: list[list[str]] = []  # shares of runners that the stop signal has ended
+        self._going_on: set[int] = set()  # runners that had stopped, and work again
         self._before: set[int] = set()  # children that were ours before there was a pool
         self._guardian_due = float("inf")
 
@@ -98,6 +100,7 @@ class Pool:
     def _work(self) -> None:
         """Start all runners, and stay until they have ended."""
         self._stopped = False
+        self._at_rest.clear()
         shares = self._shares()
         self._expected = len(shares)
         for numbers in shares:
@@ -191,14 +194,33 @@ class Pool:
             self._announced += 1
             if self._announced == self._expected:
                 self._ready()
+        for said in message:
+            self._follow(member, said.to_bytes(1, "big"))
         if EMPTY in message:
             for other in self._members.values():
                 self._tell(other, LOOK)
 
+    def _follow(self, member: _Member, said: bytes) -> None:
+        """Go with a runner that the stop signal stops, or that goes on since it was taken back."""
+        if said == STOPPING:
+            self._going_on.discard(member.pid)
+        elif said == RESUMED:
+            self._going_on.add(member.pid)
+            self._stopped = False
+            self._restarts += [(time.monotonic(), share) for share in self._at_rest]
+            self._at_rest.clear()
+
     def _ended(self, member: _Member, code: int) -> None:
         member.socket.close()
+        self._going_on.discard(member.pid)
+        share = [worker.rpartition("-")[2] for worker in member.workers]
+        if code == STOPPED and self._going_on:
+            # It was stopped before the others went on; or they have yet to hear of another stop, as the next will.
+            self._restarts.append((time.monotonic() + RESTART_SECONDS, share))
+            return
         if code == STOPPED:
             self._stopped = True
+            self._at_rest.append(share)
             return
         if code == 0 and (self._signals_seen or self._options.burst or self._stopped):
             return
@@ -214,8 +236,7 @@ class Pool:
             self._failed = True
             self._restarts.clear()
         elif not self._signals_seen and not self._stopped:
-            numbers = [worker.rpartition("-")[2] for worker in member.workers]
-            self._restarts.append((time.monotonic() + (RESTART_SECONDS if quick else 0.0), numbers))
+            self._restarts.append((time.monotonic() + (RESTART_SECONDS if quick else 0.0), share))
 
     def _free_leases(self, member: _Member) -> None:
         try:

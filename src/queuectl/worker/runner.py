@@ -45,7 +45,7 @@ ENVIRONMENTS = 256
 
 # What the pool says to a runner, and a runner to its pool, over the socket between them: one byte each.
 DRAIN, QUIT, LOOK = b"d", b"q", b"l"
-READY, EMPTY = b"r", b"e"
+READY, EMPTY, RESUMED, STOPPING = b"r", b"e", b"o", b"s"
 
 DRAINED, STOPPED = 0, 3
 """Exit codes: by a signal or with nothing left to do; by the stop signal in the server."""
@@ -88,7 +88,7 @@ class Runner:
         self._no_room = False
         self._draining = False
         self._hurried = False
-        self._exit_code = DRAINED
+        self._stopped = False
         descendants.become_subreaper()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
         self._loop.watch(pool_socket, self._hear_pool)
@@ -117,7 +117,7 @@ class Runner:
             self._dispatcher.turn()
         self._sweep()
         self._dispatcher.close()
-        return self._exit_code
+        return STOPPED if self._stopped else DRAINED
 
     # Crew: what the dispatcher asks and says ------------------------------------------------------
 
@@ -193,8 +193,17 @@ class Runner:
     def stop(self) -> None:
         """The stop signal in the server is set."""
         if not self._draining:
-            self._exit_code = STOPPED
             self._drain()
+            self._stopped = True
+            self._tell_pool(STOPPING)
+
+    def go_on(self) -> None:
+        """There is no stop signal: what it has stopped goes on, unless goodbye has been said already."""
+        if self._stopped and not self._dispatcher.closing:
+            self._stopped = self._draining = False
+            self._tell_pool(RESUMED)
+            self._dispatcher.look()
+            self._dispatcher.beat(changed_only=True)
 
     def look(self, claim: Claim) -> None:
         """In a burst, the end is where nothing is pending, running or waiting for a retry, anywhere."""
@@ -405,7 +414,8 @@ class Runner:
             self._quit()
 
     def _drain(self) -> None:
-        """Finish what runs, take nothing new."""
+        """Finish what runs, take nothing new. This is for good; `stop` is not."""
+        self._stopped = False
         if self._draining:
             return
         self._draining = True
