@@ -134,6 +134,18 @@ def test_starting_takes_a_stop_back(queue: RedisStorage) -> None:
         assert queue.r.get("queuectl:stop_signal") is None
 
 
+def test_a_burst_ends_soon_after_the_last_job_that_another_pool_runs(queue: RedisStorage) -> None:
+    with pool(queue, "--lease", "3600"):  # the end of its lease is what the burst would wait for
+        held = enqueue(HELD)
+        wait_for(queue, held, PROCESSING)
+        burst = spawn("worker", "start", "--burst", "--lease", "3600")
+        wait_until(lambda: len(workers()) == 2)
+        assert burst.poll() is None
+        Path("gate").touch()
+        assert finish(burst).code == 0
+        assert job(queue, held).status is COMPLETED
+
+
 # Stop and resume ----------------------------------------------------------------------------------
 
 

@@ -37,6 +37,9 @@ WATCH_SECONDS = 0.005
 SWEEP_SECONDS = 1.0
 """Processes that left their job's group are looked for so long after its end."""
 
+BURST_LOOK_SECONDS = 1.0
+"""In a burst: between two looks whether the jobs that another pool runs have ended."""
+
 NO_ROOM_SECONDS = 1.0
 """Pause after the system refused to start a process at all."""
 
@@ -83,7 +86,7 @@ class Runner:
         self._mean_seconds = 1.0
         self._started = 0
         self._ahead_planned = False
-        self._view_planned = self._sweep_planned = False
+        self._view_planned = self._sweep_planned = self._look_planned = False
         self._announced = False
         self._no_room = False
         self._draining = False
@@ -208,9 +211,18 @@ class Runner:
     def look(self, claim: Claim) -> None:
         """In a burst, the end is where nothing is pending, running or waiting for a retry, anywhere."""
         nothing_here = not self._processes and not self._ready and self._dispatcher.settled
-        if self._options.burst and nothing_here and claim.pending == 0 and claim.next_due is None:
+        if not self._options.burst or not nothing_here or claim.pending:
+            return
+        if claim.next_due is None:
             self._tell_pool(EMPTY)
             self._drain()
+        elif not self._look_planned:
+            self._look_planned = True
+            self._loop.after(BURST_LOOK_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look_planned = False
+        self._dispatcher.look()
 
     def connected(self) -> None:
         """The server knows us: the pool may say that it is ready."""
