@@ -19,12 +19,13 @@ TEST_PROCESSES = $(shell $(BIN)/python -c 'import os; print(max(2, min(4, os.cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test bench chaos lint clean
+.PHONY: help demo test bench bench-peers chaos lint clean
 
 help:
 	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
 	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
 	@echo 'make bench   measure speed;  make bench ARGS=--quick is a short trial'
+	@echo 'make bench-peers   run the same jobs through others, from public packages (a quarter of an hour)'
 	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (half an hour)'
 	@echo 'make lint    check style and types'
 	@echo 'make clean   remove what these commands made, .venv/ included'
@@ -39,6 +40,9 @@ test: $(VENV)/ready-test
 
 bench: $(VENV)/ready
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/ready
+	@$(BIN)/python -m benchmarks.peers $(ARGS)
 
 chaos: $(VENV)/ready
 	@PYTHONPATH='$(CURDIR)/tests' $(BIN)/python -m chaos $(ARGS)

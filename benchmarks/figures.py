@@ -32,8 +32,8 @@ class Figure(NamedTuple):
 
     def line(self) -> str:
         """As a line of a table."""
-        low, high = ("", "") if self.samples == 1 else (_short(self.low), _short(self.high))
-        return f"  {self.name:<{NAME_WIDTH}}{_short(self.value):>10}{low:>10}{high:>10}  {self.unit}".rstrip()
+        low, high = ("", "") if self.samples == 1 else (short(self.low), short(self.high))
+        return f"  {self.name:<{NAME_WIDTH}}{short(self.value):>10}{low:>10}{high:>10}  {self.unit}".rstrip()
 
     def as_json(self) -> dict[str, Any]:
         """As an object for programs."""
@@ -48,7 +48,7 @@ def ratios(ours: Iterable[float], theirs: Iterable[float]) -> list[float]:
 HEADING = f"  {'':<{NAME_WIDTH}}{'median':>10}{'lowest':>10}{'highest':>10}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits that matter."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
