@@ -14,5 +14,6 @@ median of the rounds' ratios to `xargs -P` with as many at a time.
 A peer that needs a broker gets a private server of queuectl's own kind, with `appendfsync everysec`: that favours
 it over queuectl as it is by default, which syncs always. Each is set up for its best speed within what its
 documentation advises, and its `configuration` says how. Peers are installed from the public registries into
-`build/peers/`; one that can't be installed, or fails, is shown with the reason.
+`build/peers/`; one that can't be installed, or fails, is shown with the reason. RQ's forking worker is so much
+slower that it runs a tenth of the jobs.
 """

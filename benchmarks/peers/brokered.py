@@ -88,15 +88,14 @@ class BullMQ(Brokered):
     """The one for Node."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            folder, "BullMQ", f"node {APPS}/bullmq.cjs work {{workers}}", "job, result and times, until removed"
-        )
+        keeps = "job, result and times, until removed; jobs of a dead worker run again"
+        super().__init__(folder, "BullMQ", "bullmq.cjs work {workers}", keeps)
 
     def install(self) -> str:
         return node_package("bullmq")
 
     def enqueuer(self) -> list[str]:
-        return ["node", str(APPS / "bullmq.cjs"), "enqueue"]
+        return [self.program("bullmq.cjs"), "enqueue"]
 
     def program(self, name: str) -> str:
-        return name
+        return str(APPS / name)

@@ -35,21 +35,24 @@ class Run(NamedTuple):
     tally: Tally
 
 
-def race(peer: Peer, jobs: int, workers: int) -> Run:
+def race(peer: Peer, jobs: int, workers: int, stalled_seconds: float = STALLED_SECONDS) -> Run:
     """Raises `CalledProcessError` if the peer fails to enqueue."""
     file = peer.folder / "out"
     file.unlink(missing_ok=True)
     seconds = peer.enqueue([f"echo {number} >> {shlex.quote(str(file))}" for number in range(jobs)])
     begun = time.perf_counter()
     with _running(peer.start(workers)):
-        drained = watch(file, jobs, begun)
+        drained = watch(file, jobs, begun, stalled_seconds)
     tally = Tally.of(file, jobs)
     peer.clear()
     return Run(jobs / seconds if seconds else None, drained, tally)
 
 
-def watch(file: Path, jobs: int, begun: float, stalled_seconds: float = STALLED_SECONDS) -> Drained | None:
-    """Wait until each job has left its line; None if the file stops growing before that."""
+def watch(file: Path, jobs: int, begun: float, stalled_seconds: float) -> Drained | None:
+    """Wait until each job has left its line; None if the file stops growing before that.
+
+    ``begun`` is when the workers were started, by `time.perf_counter`.
+    """
     expected = sum(len(f"{number}\n") for number in range(jobs))
     size, changed = 0, time.perf_counter()
     first: tuple[float, int] | None = None

@@ -35,12 +35,9 @@ class Shell(Peer):
         return 0.5
 
     def start(self, workers: int) -> subprocess.Popen[bytes]:
-        return self.spawn(["sh", str(self.folder / "script")], {})
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.peers.race.STALLED_SECONDS", 0.3)
+        process = self.spawn(["sh", str(self.folder / "script")], {})
+        process.wait()  # so that what is missing once it is watched will not come
+        return process
 
 
 def test_a_run_in_which_each_job_ran_once_has_figures(tmp_path: Path) -> None:
@@ -51,8 +48,8 @@ def test_a_run_in_which_each_job_ran_once_has_figures(tmp_path: Path) -> None:
     assert run.drained.with_start > 0
 
 
-def test_a_run_that_loses_a_job_has_no_time_and_says_how_many(tmp_path: Path, impatient: None) -> None:
-    run = race(Shell(tmp_path, losing=True), jobs=12, workers=1)
+def test_a_run_that_loses_a_job_has_no_time_and_says_how_many(tmp_path: Path) -> None:
+    run = race(Shell(tmp_path, losing=True), jobs=12, workers=1, stalled_seconds=0.01)
     assert run.tally == Tally(lost=1, doubled=0)
     assert run.drained is None
 
@@ -61,8 +58,8 @@ def test_a_job_that_ran_twice_is_told(tmp_path: Path) -> None:
     assert race(Shell(tmp_path, doubling=True), jobs=12, workers=1).tally == Tally(lost=0, doubled=1)
 
 
-def test_a_double_does_not_make_up_for_a_loss(tmp_path: Path, impatient: None) -> None:
-    run = race(Shell(tmp_path, losing=True, doubling=True), jobs=5, workers=1)
+def test_a_double_does_not_make_up_for_a_loss(tmp_path: Path) -> None:
+    run = race(Shell(tmp_path, losing=True, doubling=True), jobs=5, workers=1, stalled_seconds=0.01)
     assert run.tally == Tally(lost=1, doubled=1)
     assert run.drained is None
 

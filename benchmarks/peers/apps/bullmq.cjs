@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // BullMQ. `enqueue`: the commands on standard input, ended by NUL each, with addBulk; prints the seconds it took.
 // `work N`: one worker that runs N at a time, the way its guide gives for jobs that wait for something.
 
