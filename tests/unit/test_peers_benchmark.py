@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from benchmarks.peers.exactness import Tally
-from benchmarks.peers.peer import Peer
+from benchmarks.peers.field import FIELD
+from benchmarks.peers.installation import debian_package, output
+from benchmarks.peers.peer import Peer, Unavailable
 from benchmarks.peers.race import Drained, Run, race, watch
 from benchmarks.peers.results import Result, table
 
@@ -115,3 +117,24 @@ def test_the_object_for_programs_has_the_figures_and_the_counts() -> None:
     assert figures["ratio"]["value"] == 0.5
     assert figures["with_start"]["value"] == 25
     assert "enqueue" not in figures
+
+
+def test_a_missing_program_is_shown_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(Unavailable, match=r"^not installed: sudo apt install task-spooler$"):
+        debian_package("task-spooler", "tsp")
+
+
+def test_an_installer_that_fails_gives_the_last_line_that_it_said() -> None:
+    with pytest.raises(Unavailable, match=r"^sh: no such package$"):
+        output("sh", "-c", "echo trying >&2; echo no such package >&2; exit 1")
+
+
+def test_every_peer_says_how_it_is_set_up_and_what_it_keeps(tmp_path: Path) -> None:
+    peers = [make(tmp_path) for make in FIELD.values()]
+    assert len({peer.name for peer in peers}) == len(FIELD)
+    for peer in peers:
+        assert "WORKERS" in peer.configuration, peer.name
+        assert peer.keeps, peer.name
