@@ -15,7 +15,7 @@ from benchmarks import machine
 from benchmarks.peers.field import FIELD, REFERENCE
 from benchmarks.peers.peer import Peer, Unavailable
 from benchmarks.peers.race import race
-from benchmarks.peers.results import Result, table
+from benchmarks.peers.results import Result, markdown, table
 from benchmarks.sandbox import ROOT
 
 
@@ -44,6 +44,8 @@ def main() -> None:
     print("\nWhat each keeps of a job:")
     for result in results:
         print(f"  {result.name:<27}{result.keeps}")
+    if options.markdown:
+        options.markdown.write_text("".join(f"{line}\n" for line in markdown(results, references)))
     if options.json:
         document = {
             "machine": facts,
@@ -64,6 +66,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=FIELD, default=list(FIELD), help="which (default: all)")
     parser.add_argument("--quick", action="store_true", help="100 jobs, one round: does it work at all?")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to FILE as well")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="write a table for documentation to FILE")
     options = parser.parse_args()
     if options.quick:
         options.jobs, options.rounds = 100, 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Tally(NamedTuple):
-    """How many of a run's jobs left no line, and how many lines there are too many. Tallies can be summed."""
+    """How many of a run's jobs left no line, and how many lines there are too many."""
 
     lost: int = 0
     doubled: int = 0
@@ -22,10 +23,12 @@ class Tally(NamedTuple):
             raise ValueError(f"{file} holds {strangers[0]}, which is no job of this run")
         return cls(jobs - len(runs), runs.total() - len(runs))
 
-    def plus(self, other: Tally) -> Tally:
-        """Of both runs together."""
-        return Tally(self.lost + other.lost, self.doubled + other.doubled)
-
     def words(self) -> str:
         """`yes`, or what is wrong."""
         return ", ".join(f"{number} {what}" for what, number in self._asdict().items() if number) or "yes"
+
+
+def sum_of(tallies: Iterable[Tally]) -> Tally:
+    """Of several runs together."""
+    every = list(tallies)
+    return Tally(sum(one.lost for one in every), sum(one.doubled for one in every))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.figures import Figure, short
-from benchmarks.peers.exactness import Tally
+from benchmarks.peers.exactness import Tally, sum_of
 from benchmarks.peers.race import Run
 
 NAME_WIDTH = 25
@@ -46,10 +46,7 @@ class Result:
 
     def tally(self, workers: int) -> Tally:
         """Of all rounds together."""
-        tally = Tally()
-        for run in self.runs.get(workers, []):
-            tally = tally.plus(run.tally)
-        return tally
+        return sum_of(run.tally for run in self.runs.get(workers, []))
 
     def line(self, workers: int, reference: Sequence[Run]) -> str:
         """As a line of the table."""
@@ -87,6 +84,27 @@ def table(results: Sequence[Result], workers: int, reference: Sequence[Run]) -> 
     yield f"  {f'{workers} at a time':<{NAME_WIDTH}}{''.join(f'{cell:>11}' for cell in HEADINGS)}  exactly once"
     for result in results:
         yield result.line(workers, reference)
+
+
+def markdown(results: Sequence[Result], references: dict[int, list[Run]]) -> Iterator[str]:
+    """The lines of one table for all numbers of workers, as in `docs/performance.md`."""
+    counts = list(references)
+    titles = ["", f"enqueue/s ({counts[-1]} workers)"]
+    titles += [title for workers in counts for title in (f"drain/s, {workers} workers", "of xargs")]
+    yield _row([*titles, "exactly once"])
+    yield _row(["---"] * (len(titles) + 1))
+    for result in results:
+        figures = {workers: result.figures(workers, references[workers]) for workers in counts}
+        cells = [f"{result.name} {result.version or ''}".strip(), _value(figures[counts[-1]], "enqueue")]
+        for workers in counts:
+            ratio, low, high = _spread(figures[workers], "ratio")
+            cells += [_value(figures[workers], "drain"), f"{ratio} ({low}-{high})" if low else ratio]
+        tally = sum_of(result.tally(workers) for workers in counts)
+        yield _row([*cells, result.unavailable or tally.words()])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _value(figures: dict[str, Figure], name: str) -> str:

@@ -14,7 +14,7 @@ from benchmarks.peers.field import FIELD
 from benchmarks.peers.installation import debian_package, output
 from benchmarks.peers.peer import Peer, Unavailable
 from benchmarks.peers.race import Drained, Run, race, watch
-from benchmarks.peers.results import Result, table
+from benchmarks.peers.results import Result, markdown, table
 
 EXACT = Tally(lost=0, doubled=0)
 
@@ -106,6 +106,16 @@ def test_a_peer_that_cannot_be_measured_gives_its_reason_and_no_number() -> None
     assert "exactly once" in heading
     assert line.split() == ["peer", *["not", "installed:", "sudo", "apt", "install", "peer"]]
     assert missing.as_json({2: runs(10)})["workers"] == {}
+
+
+def test_the_table_for_documentation_has_a_pair_of_columns_for_each_number_of_workers() -> None:
+    result = Result("peer", "", "", version="1", runs={2: runs(50), 4: runs(60, tally=Tally(doubled=1))})
+    missing = Result("other", "", "", unavailable="needs node")
+    lines = list(markdown([result, missing], {2: runs(100), 4: runs(120)}))
+    assert lines[2:] == [
+        "| peer 1 | - | 50.0 | 0.50 (0.50-0.50) | 60.0 | 0.50 (0.50-0.50) | 1 doubled |",
+        "| other | - | - | - | - | - | needs node |",
+    ]
 
 
 def test_the_object_for_programs_has_the_figures_and_the_counts() -> None:
