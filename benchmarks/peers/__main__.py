@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,7 @@ from benchmarks.sandbox import ROOT
 def main() -> None:
     """The program."""
     options = _options()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: workers and servers have to be ended
     begun = time.monotonic()
     facts = machine.describe()
     for name, value in facts.items():
