@@ -25,7 +25,7 @@ help:
 	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
 	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
 	@echo 'make bench   measure speed;  make bench ARGS=--quick is a short trial'
-	@echo 'make bench-peers   run the same jobs through others, from public packages (a quarter of an hour)'
+	@echo 'make bench-peers   run the same jobs through others, from public packages'
 	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (half an hour)'
 	@echo 'make lint    check style and types'
 	@echo 'make clean   remove what these commands made, .venv/ included'
