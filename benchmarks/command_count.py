@@ -16,7 +16,7 @@ from benchmarks.sandbox import Sandbox
 from queuectl.server.paths import socket_path
 
 _READ_BYTES = 1 << 16
-_LINE = re.compile(rb'\+[0-9.]+ \[[0-9]+ ([^\]]*)\] "')
+_LINE = re.compile(rb'\+[0-9.]+ \[[0-9]+ (.*?)\] "')
 
 
 class CommandCount(NamedTuple):

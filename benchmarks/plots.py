@@ -31,7 +31,7 @@ def _cost_by_size(extent: Extent, note: str) -> str:
     names = [name for name in dict.fromkeys(name for name, _ in times) if "pending" not in name]
     series = [_series(name, {size: _milliseconds(times[name, size]) for size in sizes}) for name in names]
     return chart(
-        "The cost of a call does not grow with the queue",
+        "What a call costs, against the number of jobs in the queue",
         logarithmic_axis("jobs in the queue", sizes),
         logarithmic_axis("milliseconds a call", _all_values(series)),
         series,
@@ -50,7 +50,7 @@ def _drain_by_workers(extent: Extent, note: str) -> str:
         }
     series = [_series(name, values) for name, values in rates.items()]
     return chart(
-        "No-op jobs drained in a second",
+        "No-op jobs drained in a second, against the number of workers",
         logarithmic_axis("workers", counts, base=2),
         linear_axis("jobs a second", _all_values(series)),
         series,

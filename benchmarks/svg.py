@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 190, 52, 56
+WIDTH, HEIGHT = 780, 470
+LEFT, RIGHT, TOP, BOTTOM = 70, 210, 72, 80
 MARGIN_LINES = 18
 
 # Okabe and Ito's palette, whose colours differ for colour-blind eyes too; a lighter set for dark pages.
@@ -64,7 +64,7 @@ class Axis(NamedTuple):
 
 
 def linear_axis(label: str, values: Sequence[float]) -> Axis:
-    """From 0 to a round number that no value exceeds, with four to eight marks."""
+    """From 0 to a round number that no value exceeds, in four to ten steps."""
     most = max(values)
     step = 10.0 ** math.floor(math.log10(most))
     for divisor in (1, 2, 5):
@@ -94,7 +94,7 @@ def chart(title: str, x: Axis, y: Axis, series: Sequence[Series], note: str = ""
         body += _drawn(each, number, x, y)
     body += _legend(series, y)
     if note:
-        body.append(f'<text class="tick" x="{LEFT}" y="{HEIGHT - 8}">{escape(note)}</text>')
+        body.append(f'<text class="tick" x="{LEFT}" y="{HEIGHT - 14}">{escape(note)}</text>')
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
@@ -135,7 +135,7 @@ def _frame(x: Axis, y: Axis) -> list[str]:
         *parts,
         f'<line class="axis" x1="{LEFT}" x2="{right}" y1="{bottom}" y2="{bottom}"/>',
         f'<text x="{(LEFT + right) / 2:.1f}" y="{bottom + 36}" text-anchor="middle">{escape(x.label)}</text>',
-        f'<text x="{LEFT}" y="{TOP - 8}" text-anchor="start">{escape(y.label)}</text>',
+        f'<text x="{LEFT}" y="{TOP - 14}">{escape(y.label)}</text>',
     ]
 
 
