@@ -51,7 +51,7 @@ def main() -> int:
     if unknown := set(options.measures) - set(MEASURES):
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")
     if options.smoke:
-        return smoke.run()
+        return smoke.run(smoke.checks())
     extent = Extent(options.depth, options.idle_minutes)
     begun = time.monotonic()
     facts = machine.describe()

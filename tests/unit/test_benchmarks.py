@@ -13,6 +13,7 @@ from benchmarks.busy_slots import Sample, steady
 from benchmarks.command_count import CommandCount, counted
 from benchmarks.extent import Depth, Extent
 from benchmarks.figures import Figure
+from benchmarks.smoke import Check, run
 from benchmarks.svg import Point, Series, chart, linear_axis, logarithmic_axis
 from benchmarks.targets import TARGETS, Target
 
@@ -57,6 +58,14 @@ def test_every_target_can_be_told() -> None:
 def test_a_full_run_does_what_the_usual_one_does_unless_told_otherwise() -> None:
     assert [Extent(depth).pick(1, 2) for depth in Depth] == [1, 2, 2]
     assert [Extent(depth).pick(1, 2, 3) for depth in Depth] == [1, 2, 3]
+
+
+def test_one_failed_check_fails_the_smoke(capsys: pytest.CaptureFixture[str]) -> None:
+    good = Check("good", 3.5, TARGETS["scale"].loosened(3))
+    bad = Check("bad", 3.7, TARGETS["scale"].loosened(3))
+    assert run([good, good]) == 0
+    assert run([good, bad, good]) == 1
+    assert "FAIL bad: 3.70 (at most 3.6)\n" in capsys.readouterr().out
 
 
 # Counting -----------------------------------------------------------------------------------------
