@@ -24,8 +24,9 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 help:
 	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
 	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
-	@echo 'make bench   measure speed;  make bench ARGS=--quick is a short trial'
-	@echo 'make bench-peers   run the same jobs through others, from public packages'
+	@echo 'make bench   measure speed (ten minutes);  ARGS=--quick for a short trial, --full for a million jobs,'
+	@echo '             --plots for the plots of the documentation, --smoke to find only what is absurdly slow'
+	@echo 'make bench-peers   run the same jobs through other queues, from public packages'
 	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (half an hour)'
 	@echo 'make lint    check style and types'
 	@echo 'make clean   remove what these commands made, .venv/ included'

@@ -1,4 +1,4 @@
-"""Adding many jobs at once: 10,000 commands through `queuectl enqueue --from -`, and through Python.
+"""Adding many jobs at once: 100,000 commands through `queuectl enqueue --from -`, and through Python.
 
 The program is timed from its start to its end, so it includes the start of Python; the call of
 `QueueManager.enqueue_many` until the last job is acknowledged. Each is synced to the disk (`appendfsync always`).
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import time
 
+from benchmarks.extent import Extent
 from benchmarks.figures import Figure
 from benchmarks.sandbox import Sandbox
 
 TITLE = "Bulk enqueue"
 
 
-def measure(*, quick: bool) -> list[Figure]:
+def measure(extent: Extent) -> list[Figure]:
     """Jobs a second."""
-    jobs, rounds = (1000, 2) if quick else (10_000, 7)
+    jobs, rounds = extent.pick((1000, 2), (100_000, 5))
     commands = [f"echo job number {number}".encode() for number in range(jobs)]
     by_program, by_call = [], []
     with Sandbox() as sandbox:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 
+from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
 from benchmarks.sandbox import PROGRAM, Sandbox
 
@@ -28,36 +29,48 @@ main()
 """
 
 
-def measure(*, quick: bool) -> list[Figure]:
+BARE, EMPTY, ENQUEUE, STATUS = (
+    "python -c pass",
+    "an empty Click command",
+    "queuectl enqueue true",
+    "queuectl status",
+)
+
+
+def measure(extent: Extent) -> list[Figure]:
     """Milliseconds, and the ratio to bare Python."""
-    rounds, turns = (2, 2) if quick else (6, 5)
-    times: dict[str, list[float]] = defaultdict(list)
+    rounds, turns = extent.pick((2, 2), (6, 5))
     with Sandbox() as sandbox:
-        click_program = sandbox.folder / "click_program.py"
-        click_program.write_text(EMPTY_CLICK_COMMAND)
-        commands = {
-            "python -c pass": [sys.executable, "-c", "pass"],
-            "an empty Click command": [sys.executable, str(click_program)],
-            "queuectl enqueue true": [PROGRAM, "enqueue", "true"],
-            "queuectl status": [PROGRAM, "status"],
-        }
-        for command in commands.values():
-            _milliseconds(command, sandbox)  # once before, so that all files are in memory and compiled
-        for _ in range(rounds):
-            samples: dict[str, list[float]] = defaultdict(list)
-            for _ in range(turns):
-                for name, command in commands.items():
-                    samples[name].append(_milliseconds(command, sandbox))
-            for name, values in samples.items():
-                times[name].append(statistics.median(values))
-    figures = [Figure.median(name, values, "ms") for name, values in times.items()]
-    bare, empty, enqueue, status = times.values()
+        times = timed(sandbox, rounds, turns)
     return [
-        *figures,
-        Figure.median("enqueue: of bare Python", ratios(enqueue, bare), "x"),
-        Figure.median("enqueue: of an empty Click command", ratios(enqueue, empty), "x"),
-        Figure.median("status: of bare Python", ratios(status, bare), "x"),
+        *(Figure.median(name, values, "ms") for name, values in times.items()),
+        Figure.median("enqueue: of bare Python", ratios(times[ENQUEUE], times[BARE]), "x"),
+        Figure.median("enqueue: of an empty Click command", ratios(times[ENQUEUE], times[EMPTY]), "x"),
+        Figure.median("status: of bare Python", ratios(times[STATUS], times[BARE]), "x"),
     ]
+
+
+def timed(sandbox: Sandbox, rounds: int, turns: int) -> dict[str, list[float]]:
+    """Milliseconds of each program: the median of its turns, round by round."""
+    click_program = sandbox.folder / "click_program.py"
+    click_program.write_text(EMPTY_CLICK_COMMAND)
+    commands = {
+        BARE: [sys.executable, "-c", "pass"],
+        EMPTY: [sys.executable, str(click_program)],
+        ENQUEUE: [PROGRAM, "enqueue", "true"],
+        STATUS: [PROGRAM, "status"],
+    }
+    for command in commands.values():
+        _milliseconds(command, sandbox)  # once before, so that all files are in memory and compiled
+    times: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
+        samples: dict[str, list[float]] = defaultdict(list)
+        for _ in range(turns):
+            for name, command in commands.items():
+                samples[name].append(_milliseconds(command, sandbox))
+        for name, values in samples.items():
+            times[name].append(statistics.median(values))
+    return times
 
 
 def _milliseconds(command: list[str], sandbox: Sandbox) -> float:

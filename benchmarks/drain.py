@@ -1,120 +1,72 @@
-"""Draining a queue of no-op jobs, against `xargs -P`, which does the least that anything can.
+"""Draining a queue of no-op jobs, against `xargs -P` running the same commands.
 
-Both run the same 2,000 commands, `echo NUMBER >> FILE`, each in a `sh -c` of its own, with the same number
-at a time; xargs is timed from its start to its end. For queuectl all jobs are enqueued first, and then
-`queuectl worker start --burst` drains them. Its time is taken twice:
-
-- *drain*: from the first claim to the last result acknowledged, both stamped by the server. It leaves out only
-  what happens once, however many jobs there are: Python's start, and the end of the pool.
-- *whole process*: from starting the program to its exit, with those.
-
-Afterwards the file must hold each number exactly once, and the server's time must fit into the process's.
-The pool's start alone, on an empty queue, is shown as well.
+2,000 commands, `echo NUMBER >> FILE`, each in a `sh -c` of its own; `contest` tells how the times are taken.
+Afterwards the file must hold each number exactly once. The pool's start alone, on an empty queue, is shown as well.
 """
 
 from __future__ import annotations
 
 import shlex
-import subprocess
-import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import contest
+from benchmarks.contest import Drained
+from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
-from benchmarks.sandbox import PROGRAM, Sandbox
-from queuectl.model.job import Job
-from queuectl.model.lifecycle import JobState
-from queuectl.storage.scripts import CHUNK
+from benchmarks.sandbox import Sandbox
 
 TITLE = "Drain of no-op jobs, against xargs -P running the same commands"
 
-
-class Drained(NamedTuple):
-    """Seconds that a drain took, by the server's clock and by that of the whole process."""
-
-    drain: float
-    process: float
+SYNCS = ("always", "everysec")
 
 
-def measure(*, quick: bool) -> list[Figure]:
+class Runs(NamedTuple):
+    """Seconds of xargs by number of workers, and of queuectl by that number and the kind of syncing."""
+
+    xargs: dict[int, list[float]]
+    queuectl: dict[tuple[int, str], list[Drained]]
+
+
+def measure(extent: Extent) -> list[Figure]:
     """Jobs a second and their ratio to xargs, for each number of workers and both kinds of syncing."""
-    jobs, rounds, counts = (200, 2, (4,)) if quick else (2000, 5, (2, 4, 8))
-    xargs: dict[int, list[float]] = defaultdict(list)
-    ours: dict[tuple[int, str], list[Drained]] = defaultdict(list)
-    starts: list[float] = []
+    jobs, rounds, counts = extent.pick((200, 2, (4,)), (2000, 5, (2, 4, 8)))
     with Sandbox("always") as always, Sandbox("everysec") as everysec:
-        for number in range(rounds):
-            for workers in counts:
-                contestants = [("always", always), ("everysec", everysec)]
-                xargs[workers].append(_xargs(always.folder / "out", jobs, workers))
-                for name, sandbox in contestants[:: -1 if number % 2 else 1]:
-                    ours[workers, name].append(_queuectl(sandbox, jobs, workers))
-            always.empty()
-            starts.append(_burst(always, 4))
+        runs = run(always, everysec, jobs, rounds, counts)
+        always.empty()
+        starts = [contest.burst(always, 4) * 1000 for _ in range(rounds)]
     figures = []
     for workers in counts:
-        for name in ("always", "everysec"):
-            runs = ours[workers, name]
-            label = f"{workers} workers, fsync {name}"
-            for what, seconds in (
-                ("drain", [run.drain for run in runs]),
-                ("whole process", [r.process for r in runs]),
-            ):
-                figures.append(
-                    Figure.median(f"{label}: {what}", ratios(xargs[workers], seconds), f"x xargs -P{workers}")
-                )
-            figures.append(Figure.median(f"{label}", [jobs / run.drain for run in runs], "jobs/s"))
-        figures.append(
-            Figure.median(f"xargs -P{workers}", [jobs / seconds for seconds in xargs[workers]], "jobs/s")
-        )
-    figures.append(Figure.median("start and end of a pool with nothing to do", [s * 1000 for s in starts], "ms"))
-    return figures
+        xargs = runs.xargs[workers]
+        for sync in SYNCS:
+            label, unit = f"{workers} workers, fsync {sync}", f"x xargs -P{workers}"
+            drains = [each.drain for each in runs.queuectl[workers, sync]]
+            processes = [each.process for each in runs.queuectl[workers, sync]]
+            figures += [
+                Figure.median(f"{label}: drain", ratios(xargs, drains), unit, target="drain"),
+                Figure.median(f"{label}: whole process", ratios(xargs, processes), unit),
+                Figure.median(label, [jobs / seconds for seconds in drains], "jobs/s"),
+            ]
+        figures.append(Figure.median(f"xargs -P{workers}", [jobs / seconds for seconds in xargs], "jobs/s"))
+    return [*figures, Figure.median("start and end of a pool with nothing to do", starts, "ms")]
 
 
-def _commands(file: Path, jobs: int) -> list[bytes]:
-    return [f"echo {number} >> {shlex.quote(str(file))}".encode() for number in range(jobs)]
-
-
-def _xargs(file: Path, jobs: int, workers: int) -> float:
-    commands = b"\0".join(_commands(file, jobs))
-    begun = time.perf_counter()
-    subprocess.run(["xargs", "-0", "-n1", f"-P{workers}", "sh", "-c"], input=commands, check=True)
-    seconds = time.perf_counter() - begun
-    _check_output(file, jobs)
-    return seconds
-
-
-def _queuectl(sandbox: Sandbox, jobs: int, workers: int) -> Drained:
-    sandbox.empty()
-    file = sandbox.folder / "out"
-    for _ in sandbox.manager.enqueue_many(_commands(file, jobs)):
-        pass
-    process = _burst(sandbox, workers)
-    _check_output(file, jobs)
-    done = _completed(sandbox)
-    drain = max(job.finished_at or 0.0 for job in done) - min(job.started_at or 0.0 for job in done)
-    if len(done) != jobs or not 0 < drain < process:
-        raise AssertionError(f"{len(done)} of {jobs} jobs completed in {drain} s, the process took {process} s")
-    return Drained(drain, process)
-
-
-def _burst(sandbox: Sandbox, workers: int) -> float:
-    command = [PROGRAM, "worker", "start", "--burst", "--count", str(workers)]
-    begun = time.perf_counter()
-    subprocess.run(command, env=sandbox.environ, stdin=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - begun
-
-
-def _completed(sandbox: Sandbox) -> list[Job]:
-    jobs: list[Job] = []
-    after = None
-    while True:
-        page = sandbox.manager.page([JobState.COMPLETED], CHUNK, after)
-        jobs += page.jobs
-        if page.end is None:
-            return jobs
-        after = page.end
+def run(always: Sandbox, everysec: Sandbox, jobs: int, rounds: int, counts: Sequence[int]) -> Runs:
+    """The contest itself, in turns."""
+    runs = Runs(defaultdict(list), defaultdict(list))
+    contestants = list(zip(SYNCS, (always, everysec), strict=True))
+    file = always.folder / "out"
+    commands = [f"echo {number} >> {shlex.quote(str(file))}".encode() for number in range(jobs)]
+    for number in range(rounds):
+        for workers in counts:
+            runs.xargs[workers].append(contest.xargs(commands, workers))
+            _check_output(file, jobs)
+            for sync, sandbox in contestants[:: -1 if number % 2 else 1]:
+                runs.queuectl[workers, sync].append(contest.queuectl(sandbox, commands, workers))
+                _check_output(file, jobs)
+    return runs
 
 
 def _check_output(file: Path, jobs: int) -> None:

@@ -27,6 +27,7 @@ def describe() -> dict[str, str]:
         "python": platform.python_version(),
         "server": f"{server.name} {server.version}",
         "disk": f"a write of 4 KiB and its fsync take {_sync_milliseconds():.2f} ms (median of {SYNCS})",
+        "load": f"{os.getloadavg()[0]:.1f} processes wanted a processor in the last minute, before this began",
     }
 
 

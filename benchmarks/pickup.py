@@ -5,34 +5,38 @@ measured holds the whole way: the job is written and synced, a worker is woken, 
 shell opens the FIFO, and we are woken. Two beginnings: the call of `QueueManager.enqueue` on an open connection,
 and the start of a process `queuectl enqueue`. For comparison, the same shell command started directly.
 Before each, all is idle again: the last job is over, and a moment has passed.
+
+Then the pool is left alone for a while (15 seconds, three times; 10 minutes once in the full run; `--idle-minutes`
+says otherwise), and the first pickup after it is measured, with some more behind it for comparison.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
 import shlex
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+from benchmarks.extent import Extent
 from benchmarks.figures import Figure
 from benchmarks.sandbox import PROGRAM, Sandbox, wait_for
 
 TITLE = "Pickup: from enqueue to the command's first instruction, on an idle pool of 2"
 
 LONGEST_SECONDS = 30.0
+MORE = 20
 
 
-def measure(*, quick: bool) -> list[Figure]:
-    """Milliseconds: the median and the 99th percentile."""
-    repetitions = 10 if quick else 200
-    with Sandbox() as sandbox, sandbox.pool(2):
-        path = sandbox.folder / "fifo"
-        os.mkfifo(path)
-        fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-        command = f"echo >{shlex.quote(str(path))}"
+def measure(extent: Extent) -> list[Figure]:
+    """Milliseconds: the median and the 99th percentile; and the first ones after a time without any."""
+    repetitions = extent.pick(10, 200)
+    with Sandbox() as sandbox, sandbox.pool(2), _fifo(sandbox.folder / "fifo") as fifo:
+        command = f"echo >{shlex.quote(str(sandbox.folder / 'fifo'))}"
         ways: dict[str, Callable[[], object]] = {
             "enqueue by a call": lambda: sandbox.manager.enqueue(command.encode()),
             "enqueue by a process": lambda: _start([PROGRAM, "enqueue", command], sandbox),
@@ -42,14 +46,52 @@ def measure(*, quick: bool) -> list[Figure]:
         for _ in range(repetitions):
             for name, act in ways.items():
                 times[name].append(_latency(fifo, act))
-                wait_for(lambda: sandbox.unfinished() == 0)
-                time.sleep(random.uniform(0.005, 0.03))
-        os.close(fifo)
+                _become_idle(sandbox)
+        return [
+            *_percentiles(times),
+            *_after_idling(extent, sandbox, lambda: _latency(fifo, ways["enqueue by a call"])),
+        ]
+
+
+def _percentiles(times: Mapping[str, Sequence[float]]) -> list[Figure]:
     return [
         Figure.percentile(f"{name}: p{percent}", values, percent, "ms")
         for name, values in times.items()
         for percent in (50, 99)
     ]
+
+
+def _after_idling(extent: Extent, sandbox: Sandbox, latency: Callable[[], float]) -> list[Figure]:
+    minutes, rounds = extent.pick((0.01, 2), (0.25, 3), (10.0, 1))
+    if extent.idle_minutes is not None:
+        minutes, rounds = extent.idle_minutes, 1
+    first, next_ones = [], []
+    for _ in range(rounds):
+        time.sleep(minutes * 60)
+        first.append(latency())
+        for _ in range(MORE):
+            _become_idle(sandbox)
+            next_ones.append(latency())
+        _become_idle(sandbox)
+    return [
+        Figure.median(f"enqueue by a call: first after {minutes:g} idle minutes", first, "ms"),
+        Figure.median(f"enqueue by a call: the {MORE} after it", next_ones, "ms"),
+    ]
+
+
+@contextlib.contextmanager
+def _fifo(path: Path) -> Iterator[int]:
+    os.mkfifo(path)
+    fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield fifo
+    finally:
+        os.close(fifo)
+
+
+def _become_idle(sandbox: Sandbox) -> None:
+    wait_for(lambda: sandbox.unfinished() == 0)
+    time.sleep(random.uniform(0.005, 0.03))
 
 
 def _latency(fifo: int, act: Callable[[], object]) -> float:

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from queuectl import settings
+from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.queue_manager import QueueManager
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
+from queuectl.storage.scripts import CHUNK
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = str(Path(sys.executable).with_name("queuectl"))
@@ -42,6 +44,7 @@ class Sandbox:
             "QUEUECTL_CONFIG": str(configuration),
             "QUEUECTL_APPENDFSYNC": self._appendfsync,
         }
+        self.logs = Path(self.environ["QUEUECTL_HOME"]) / "logs"
         self.storage = self.in_namespace("queuectl")
         self.manager = QueueManager(self.storage)
         self.storage.exchange([("PING",)])  # starts the server
@@ -75,10 +78,15 @@ class Sandbox:
             process.wait(LONGEST_WAIT_SECONDS)
 
     def empty(self) -> None:
-        """Remove all jobs, and let the server's journal begin anew: each run starts from the same point."""
+        """Remove all jobs and logs, and let the journal begin anew: each run starts from the same point."""
+        shutil.rmtree(self.logs, ignore_errors=True)
         self.storage.exchange([("FLUSHALL",)])
-        wait_for(lambda: self.info("persistence")["aof_rewrite_in_progress"] == "0")
+        self.settle()
         self.storage.exchange([("BGREWRITEAOF",)])
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the server doesn't rewrite its journal."""
         wait_for(lambda: self.info("persistence")["aof_rewrite_in_progress"] == "0")
 
     def info(self, section: str) -> dict[str, str]:
@@ -90,6 +98,17 @@ class Sandbox:
         """Jobs that are not in a final state."""
         jobs = self.storage.overview().jobs
         return jobs[JobState.PENDING] + jobs[JobState.PROCESSING] + jobs[JobState.FAILED]
+
+    def completed(self) -> list[Job]:
+        """All jobs that have completed."""
+        jobs: list[Job] = []
+        after = None
+        while True:
+            page = self.manager.page([JobState.COMPLETED], CHUNK, after)
+            jobs += page.jobs
+            if page.end is None:
+                return jobs
+            after = page.end
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -1,4 +1,6 @@
-"""Whether 200,000 jobs are slower than 200: each operation with both, in turns, on one server.
+"""Whether many jobs are slower than few: each operation with both, in turns, on one server.
+
+200,000 jobs against 200; in the full run, 1,000,000 against 1,000.
 
 Two namespaces, one with few jobs and one with many: half of them pending, the rest completed, but for some that are
 dead. The calls of `RedisStorage` are timed, one after the other, so nothing but the operation itself
@@ -11,68 +13,81 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
 from benchmarks.sandbox import Sandbox
 from queuectl.model.job import COMPLETED, DEAD, Outcome
 from queuectl.model.lifecycle import JobState
 from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
+from queuectl.storage.codec import Lease
 from queuectl.storage.scripts import CHUNK
 
 TITLE = "Many jobs against few: one call of each"
+
+Operations = dict[str, Callable[[], object]]
 
 PAGE = 50
 DEAD_ONE_IN = 20
 
 
-def measure(*, quick: bool) -> list[Figure]:
+def measure(extent: Extent) -> list[Figure]:
     """Microseconds a call, and the ratio of many to few."""
-    few, many, rounds, turns = (200, 2000, 2, 10) if quick else (200, 200_000, 5, 100)
-    times: dict[tuple[str, int], list[float]] = defaultdict(list)
+    few, many, rounds, turns = extent.pick((200, 2000, 2, 10), (200, 200_000, 5, 100), (1000, 1_000_000, 5, 100))
     with Sandbox("everysec") as sandbox:
-        acts = {size: _acts(_filled(sandbox.in_namespace(f"jobs-{size}"), size)) for size in (few, many)}
-        for _ in range(rounds):
-            for name in acts[few]:
-                samples: dict[int, list[float]] = defaultdict(list)
-                for turn in range(turns):
-                    for size in (few, many) if turn % 2 else (many, few):
-                        begun = time.perf_counter()
-                        acts[size][name]()
-                        samples[size].append((time.perf_counter() - begun) * 1e6)
-                for size in (few, many):
-                    times[name, size].append(statistics.median(samples[size]))
+        times = timed(queues(sandbox, (few, many)), rounds, turns)
     figures = []
-    for name in acts[few]:
+    for name in dict.fromkeys(name for name, _ in times):
         figures += [
             Figure.median(f"{name}, {few:,} jobs", times[name, few], "us"),
             Figure.median(f"{name}, {many:,} jobs", times[name, many], "us"),
-            Figure.median(f"{name}: many of few", ratios(times[name, many], times[name, few]), "x"),
+            Figure.median(f"{name}: many of few", ratios(times[name, many], times[name, few]), "x", "scale"),
         ]
     return figures
 
 
-def _acts(storage: RedisStorage) -> dict[str, Callable[[], object]]:
+def queues(sandbox: Sandbox, sizes: Sequence[int]) -> dict[int, Operations]:
+    """A queue for each number of jobs, and what can be done with it."""
+    return {size: _operations(_filled(sandbox.in_namespace(f"jobs-{size}"), size)) for size in sizes}
+
+
+def timed(acts: Mapping[int, Operations], rounds: int, turns: int) -> dict[tuple[str, int], list[float]]:
+    """Microseconds of each operation with each number of jobs: the median of its turns, round by round."""
+    times: dict[tuple[str, int], list[float]] = defaultdict(list)
+    sizes = list(acts)
+    for _ in range(rounds):
+        for name in acts[sizes[0]]:
+            samples: dict[int, list[float]] = defaultdict(list)
+            for turn in range(turns):
+                for size in sizes[:: -1 if turn % 2 else 1]:
+                    begun = time.perf_counter()
+                    acts[size][name]()
+                    samples[size].append((time.perf_counter() - begun) * 1e6)
+            for size in sizes:
+                times[name, size].append(statistics.median(samples[size]))
+    return times
+
+
+def _operations(storage: RedisStorage) -> Operations:
+    """What is measured. As many jobs are added as are claimed and finished, so the number of pending ones stays."""
     manager = QueueManager(storage)
     last = manager.page(limit=1).jobs[0].id
-
-    def work() -> None:
-        (lease,) = storage.claim("bench", "host", lease_seconds=3600, want=1).leases
-        storage.finish([(lease, Outcome(COMPLETED, 0), "bench-1")])
-
-    # One job is added and one is finished in each turn, so the number of pending ones stays.
+    leases: list[Lease] = []
     return {
         "status": manager.status,
         f"list, first {PAGE}": lambda: manager.page(limit=PAGE),
         f"list --state pending, first {PAGE}": lambda: manager.page([JobState.PENDING], PAGE),
         "look up a short id": lambda: manager.resolve(last[:8]),
         "enqueue": lambda: manager.enqueue(b"echo hello"),
-        "claim and finish": work,
+        "claim": lambda: leases.extend(storage.claim("bench", "host", lease_seconds=3600, want=1).leases),
+        "finish": lambda: storage.finish([(leases.pop(), Outcome(COMPLETED, 0), "bench-1")]),
     }
 
 
 def _filled(storage: RedisStorage, size: int) -> RedisStorage:
+    """A queue with so many jobs in it."""
     for _ in QueueManager(storage).enqueue_many([f"echo job number {number}".encode() for number in range(size)]):
         pass
     left = size // 2

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
 from benchmarks.peers.exactness import Tally
 from benchmarks.peers.field import FIELD
 from benchmarks.peers.installation import debian_package, output
