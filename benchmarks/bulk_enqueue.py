@@ -33,8 +33,8 @@ def measure(extent: Extent) -> list[Figure]:
             by_call.append(jobs / (time.perf_counter() - begun))
             _check(added, jobs, sandbox)
     return [
-        Figure.median(f"enqueue --from - with {jobs:,} lines", by_program, "jobs/s"),
-        Figure.median(f"QueueManager.enqueue_many of {jobs:,}", by_call, "jobs/s"),
+        Figure.median(f"enqueue --from - with {jobs:,} lines", by_program, "jobs/s", "bulk-enqueue-lines"),
+        Figure.median(f"QueueManager.enqueue_many of {jobs:,}", by_call, "jobs/s", "bulk-enqueue-call"),
     ]
 
 

@@ -44,8 +44,15 @@ def measure(extent: Extent) -> list[Figure]:
         times = timed(sandbox, rounds, turns)
     return [
         *(Figure.median(name, values, "ms") for name, values in times.items()),
-        Figure.median("enqueue: of bare Python", ratios(times[ENQUEUE], times[BARE]), "x"),
-        Figure.median("enqueue: of an empty Click command", ratios(times[ENQUEUE], times[EMPTY]), "x"),
+        Figure.median(
+            "enqueue: of bare Python", ratios(times[ENQUEUE], times[BARE]), "x", "enqueue-of-bare-python"
+        ),
+        Figure.median(
+            "enqueue: of an empty Click command",
+            ratios(times[ENQUEUE], times[EMPTY]),
+            "x",
+            "enqueue-of-empty-click",
+        ),
         Figure.median("status: of bare Python", ratios(times[STATUS], times[BARE]), "x"),
     ]
 

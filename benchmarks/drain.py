@@ -45,7 +45,7 @@ def measure(extent: Extent) -> list[Figure]:
             drains = [each.drain for each in runs.queuectl[workers, sync]]
             processes = [each.process for each in runs.queuectl[workers, sync]]
             figures += [
-                Figure.median(f"{label}: drain", ratios(xargs, drains), unit, target="drain"),
+                Figure.median(f"{label}: drain", ratios(xargs, drains), unit, f"drain-{workers}-{sync}"),
                 Figure.median(f"{label}: whole process", ratios(xargs, processes), unit),
                 Figure.median(label, [jobs / seconds for seconds in drains], "jobs/s"),
             ]

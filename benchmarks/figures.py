@@ -29,10 +29,10 @@ class Figure(NamedTuple):
         return cls(name, statistics.median(values), min(values), max(values), unit, len(values), target)
 
     @classmethod
-    def percentile(cls, name: str, values: Sequence[float], percent: int, unit: str) -> Figure:
+    def percentile(cls, name: str, values: Sequence[float], percent: int, unit: str, target: str = "") -> Figure:
         """The smallest value that so many percent of all values don't exceed."""
         rank = max(0, -(-len(values) * percent // 100) - 1)
-        return cls(name, sorted(values)[rank], min(values), max(values), unit, len(values))
+        return cls(name, sorted(values)[rank], min(values), max(values), unit, len(values), target)
 
     def verdict(self) -> str:
         """The target and whether it is met; "" without one."""

@@ -38,10 +38,12 @@ def measure(extent: Extent) -> list[Figure]:
             server_cpu.append((processes.cpu_seconds(server) - before[1]) / seconds * 100)
             counts.append(monitor.take())
             memory.append(processes.pss_megabytes(pool))
+    sent = [count.sent / seconds for count in counts]
+    inside = [count.in_scripts / seconds for count in counts]
     return [
-        Figure.median(f"CPU of the pool's {len(pool)} processes", pool_cpu, "% of a core"),
+        Figure.median(f"CPU of the pool's {len(pool)} processes", pool_cpu, "% of a core", "idle-cpu"),
         Figure.median("CPU of the server", server_cpu, "% of a core"),
-        Figure.median("commands that the pool sends", [count.sent / seconds for count in counts], "a second"),
-        Figure.median("commands inside of scripts", [count.in_scripts / seconds for count in counts], "a second"),
-        Figure.median(f"memory of the pool's {len(pool)} processes", memory, "MB"),
+        Figure.median("commands that the pool sends", sent, "a second", "idle-commands"),
+        Figure.median("commands inside of scripts", inside, "a second"),
+        Figure.median(f"memory of the pool's {len(pool)} processes", memory, "MB", "idle-memory"),
     ]

@@ -39,10 +39,28 @@ def _at_most(bound: float) -> Target:
 
 TARGETS = {
     # Of what `xargs -P` does in the same time.
-    "drain": _at_least(0.95),
+    "drain-2-always": _at_least(0.85),
+    "drain-2-everysec": _at_least(0.95),
+    "drain-4-always": _at_least(0.95),
+    "drain-4-everysec": _at_least(1.0),
+    "drain-8-always": _at_least(0.95),
+    "drain-8-everysec": _at_least(1.0),
     "printing-jobs-always": _at_least(0.75),
     "printing-jobs-everysec": _at_least(0.9),
     "simple-commands": _at_least(1.1),
+    # Jobs that are added in a second.
+    "bulk-enqueue-call": _at_least(100_000),
+    "bulk-enqueue-lines": _at_least(50_000),
+    # A process, as a multiple of another.
+    "enqueue-of-bare-python": _at_most(4),
+    "enqueue-of-empty-click": _at_most(1.25),
+    # Milliseconds.
+    "pickup-p50": _at_most(2),
+    "pickup-p99": _at_most(8),
+    # Percent of a core, commands a second, megabytes.
+    "idle-cpu": _at_most(0.1),
+    "idle-commands": _at_most(2),
+    "idle-memory": _at_most(30),
     # A call with many jobs, as a multiple of the same with few.
     "scale": _at_most(1.2),
     # Bytes of a pending job.
