@@ -39,7 +39,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.namespace == "queuectl"
     assert settings.appendfsync == "always"
     assert settings.origins == dict.fromkeys(
-        ("home", "redis_url", "namespace", "appendfsync", "insecure_redis"), "default"
+        ("home", "redis_url", "namespace", "appendfsync", "insecure_redis", "allow_root"), "default"
     )
 
 
@@ -78,6 +78,7 @@ def test_option_over_environment_over_file_over_default(environ: dict[str, str])
         "namespace": "option --namespace",
         "appendfsync": f"file {file}",
         "insecure_redis": "default",
+        "allow_root": "default",
     }
     settings = load(redis_url="redis://option", environ=environ)
     assert settings.redis_url == "redis://option"

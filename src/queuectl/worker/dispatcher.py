@@ -344,7 +344,7 @@ class Dispatcher:
             self._crew.stop()
         elif verb == "resume":
             self._crew.go_on()
-        elif verb == "cancel" and len(words) == 2 and words[1].isdigit():
+        elif verb == "cancel" and len(words) == 2 and words[1].isascii() and words[1].isdigit():
             self._crew.cancel(words[0], int(words[1]))
 
     # Connection -----------------------------------------------------------------------------------
