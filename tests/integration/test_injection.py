@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -86,11 +86,13 @@ def orders_in(data: bytes) -> list[str]:
 
 
 @pytest.fixture
-def queue(valkey_server: Server, monkeypatch: pytest.MonkeyPatch) -> RedisStorage:
+def queue(valkey_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStorage]:
     monkeypatch.setenv("QUEUECTL_REDIS_URL", valkey_server.url)
     storage = RedisStorage(valkey_server.url)
     storage.r.flushall()
-    return storage
+    yield storage
+    storage.r.flushall()
+    storage.close()
 
 
 def infest(queue: RedisStorage, home: Path, payload: bytes) -> None:
