@@ -187,6 +187,13 @@ def test_an_empty_url_is_refused() -> None:
         load(redis_url="", environ={"QUEUECTL_HOME": "/q"})
 
 
+@pytest.mark.parametrize("value", ["[" * 5_000, "9" * 5_000, "{a=" * 5_000], ids=["arrays", "digits", "tables"])
+def test_a_file_that_overwhelms_the_parser(environ: dict[str, str], value: str) -> None:
+    write(environ, f"home = {value}")
+    with pytest.raises(BadConfiguration, match="isn't TOML"):
+        load(environ=environ)
+
+
 def test_the_repr_keeps_the_password() -> None:
     settings = load(redis_url="redis://:secret@host", environ={"QUEUECTL_HOME": "/q"})
     assert "secret" not in repr(settings) + str(settings)

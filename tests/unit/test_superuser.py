@@ -22,7 +22,7 @@ Machine = Callable[..., None]
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Sets up who we are, who logged in and where."""
-    for name in ("CI", "container", "SUDO_USER", "DOAS_USER"):
+    for name in ("CI", "container", "SUDO_USER", "DOAS_USER", "QUEUECTL_ALLOW_ROOT"):
         monkeypatch.delenv(name, raising=False)
 
     def be(uid: int = 0, login: int = NO_LOGIN, file: str = "", **environ: str) -> None:
