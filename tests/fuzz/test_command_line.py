@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fuzz.examples import HOSTILE, commands, fuzzed, words
 from inprocess import Said, call
 from queuectl.storage import RedisStorage
+from steps import add_as
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -23,19 +24,26 @@ COMMANDS = commands()
 ORDERS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+JOB = "abcd0123abcd0123"
+plausible = st.sampled_from(["true", "1", "3", "0.5", "5s", "dead", "pending", JOB[:4], JOB, "-", "q", "1:abcd"])
+
+
 @st.composite
 def command_lines(draw: st.DrawFn) -> list[str]:
+    """A command with what it may be given, and with what it may not."""
     path = draw(st.sampled_from(sorted(COMMANDS)))
-    options = [option for option in COMMANDS[path] if option not in NOT_FUZZED]
-
-    def some(most: int) -> list[str]:
-        return draw(st.lists(st.sampled_from(options) | words, max_size=most))
-
-    before = draw(st.lists(st.sampled_from(COMMANDS[()]) | words, max_size=2)) if draw(st.booleans()) else []
-    parts = some(5)
-    if draw(st.booleans()):
-        parts += [f"{draw(st.sampled_from(options))}={draw(words)}"]
-    return [*before, *path, *parts]
+    options = st.sampled_from([option for option in COMMANDS[path] if option not in NOT_FUZZED])
+    values = plausible if draw(st.booleans()) else plausible | words
+    part = st.one_of(
+        options.map(lambda option: [option]),
+        st.tuples(options, values).map(list),
+        st.tuples(options, values).map(lambda pair: ["=".join(pair)]),
+        values.map(lambda value: [value]),
+    )
+    before = (
+        draw(st.lists(st.sampled_from(COMMANDS[()]) | words, max_size=2)) if draw(st.integers(0, 7)) == 0 else []
+    )
+    return [*before, *path, *(word for one in draw(st.lists(part, max_size=3)) for word in one)]
 
 
 def stored(queue: RedisStorage) -> object:
@@ -61,13 +69,13 @@ def decent(said: Said) -> None:
 @example(["list", "--after", "1_0:abcd"], b"")
 @example(["worker", "start", "--ready-fd", "9" * 19], b"")
 def test_any_command_line(queue: RedisStorage, line: list[str], stdin: bytes) -> None:
+    add_as(queue, [JOB])
     before = stored(queue)
     said = call(*line, stdin=stdin)
     decent(said)
     if said.code in (USAGE, BAD_CONFIGURATION):
         assert stored(queue) == before
-    else:
-        queue.r.flushall()
+    queue.r.flushall()
 
 
 @fuzzed
