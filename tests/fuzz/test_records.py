@@ -126,7 +126,10 @@ COMMANDS = READERS + WRITERS
 
 
 @fuzzed
-@given(st.lists(records | misplaced, min_size=1, max_size=8), st.lists(st.sampled_from(COMMANDS), min_size=8))
+@given(
+    st.lists(records | misplaced, min_size=1, max_size=8),
+    st.lists(st.sampled_from(COMMANDS), min_size=4, max_size=8),
+)
 def test_every_command_reads_any_record(
     queue: RedisStorage, mess: list[Record], commands: list[tuple[str, ...]]
 ) -> None:
