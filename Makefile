@@ -19,11 +19,12 @@ TEST_PROCESSES = $(shell $(BIN)/python -c 'import os; print(max(2, min(4, os.cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test bench bench-peers chaos lint clean
+.PHONY: help demo test fuzz bench bench-peers chaos lint clean
 
 help:
 	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
 	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
+	@echo 'make fuzz    try thousands of hostile command lines, files, URLs and records (a quarter of an hour)'
 	@echo 'make bench   measure speed (ten minutes);  ARGS=--quick for a short trial, --full for a million jobs,'
 	@echo '             --plots for the plots of the documentation, --smoke to find only what is absurdly slow'
 	@echo 'make bench-peers   run the same jobs through other queues, from public packages'
@@ -38,6 +39,9 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready-test
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(ARGS)
+
+fuzz: $(VENV)/ready-test
+	@HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n $(TEST_PROCESSES) tests/fuzz $(ARGS)
 
 bench: $(VENV)/ready
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -42,6 +42,7 @@ class Sandbox:
             **{name: value for name, value in os.environ.items() if not name.startswith("QUEUECTL_")},
             "QUEUECTL_HOME": str(self.folder / "home"),
             "QUEUECTL_CONFIG": str(configuration),
+            "QUEUECTL_ALLOW_ROOT": "yes",
             "QUEUECTL_APPENDFSYNC": self._appendfsync,
         }
         self.logs = Path(self.environ["QUEUECTL_HOME"]) / "logs"

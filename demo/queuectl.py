@@ -32,6 +32,7 @@ class Queuectl:
             **{name: value for name, value in os.environ.items() if not name.startswith("QUEUECTL_")},
             "QUEUECTL_HOME": str(home),
             "QUEUECTL_CONFIG": str(settings),
+            "QUEUECTL_ALLOW_ROOT": "yes",
         }
         self._worker_messages = home / "worker-messages.txt"
         self._workers: list[subprocess.Popen[bytes]] = []

@@ -42,6 +42,7 @@ def queuectl_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = folder / "h"
     monkeypatch.setenv("QUEUECTL_HOME", str(home))
     monkeypatch.setenv("QUEUECTL_CONFIG", str(configuration))
+    monkeypatch.setenv("QUEUECTL_ALLOW_ROOT", "yes")  # for `sudo make test`
     yield home
     if (home / "server").exists():
         EmbeddedServer(str(home)).stop()

@@ -56,7 +56,8 @@ class QueueManager(Producer):
             raise JobNotFound(
                 f"The id {wanted} is too short.", f"Give at least {SHORTEST_PREFIX} characters of it."
             )
-        found = self.storage.find(wanted)
+        # A stranger may have put something into the table of prefixes that is no id.
+        found = [job_id for job_id in self.storage.find(wanted) if DIGITS.issuperset(job_id)]
         if not found:
             raise JobNotFound(f"There is no job {wanted}.", "See: queuectl list")
         if len(found) > 1:

@@ -4,8 +4,8 @@ A setting is taken from the first of: a command-line option, the environment, th
 its default. What jobs do by default (retries, backoff) isn't here: that is kept in the server.
 
 The configuration file is TOML, at ``$QUEUECTL_CONFIG`` or ``queuectl/config.toml`` in the user's
-configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsync`` and
-``insecure_redis``.
+configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsync``,
+``insecure_redis`` and ``allow_root``.
 """
 
 # Every command reads its settings, and importing pathlib alone would cost it 4 ms.
@@ -21,7 +21,7 @@ from queuectl.errors import BadConfiguration
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_KEYS = ("home", "redis_url", "namespace", "appendfsync", "insecure_redis")
+_KEYS = ("home", "redis_url", "namespace", "appendfsync", "insecure_redis", "allow_root")
 _ANSWERS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "0": False}
 _DEFAULT_NAMESPACE = "queuectl"
 APPENDFSYNC = ("always", "everysec", "no")
@@ -48,6 +48,9 @@ class Settings(NamedTuple):
     insecure_redis: bool
     """Whether a server that anybody in the network can write to may be used."""
 
+    allow_root: bool
+    """Whether workers may run jobs as root for somebody who became root with `sudo` or `su`."""
+
     origins: Mapping[str, str]
     """Setting name to where it came from, in words: "default", "environment QUEUECTL_HOME"."""
 
@@ -68,7 +71,7 @@ def load(
 
     The arguments are the command-line options, None where one wasn't given. An environment variable
     that is set but empty counts as not set. Raises BadConfiguration when a value can't be used, and
-    when the file can't be read or holds anything but the five keys.
+    when the file can't be read or holds anything but the six keys.
     """
     options = {
         "redis_url": redis_url,
@@ -101,7 +104,8 @@ def load(
         redis_url=values.get("redis_url"),
         namespace=values.get("namespace", _DEFAULT_NAMESPACE),
         appendfsync=values.get("appendfsync", "always"),
-        insecure_redis=_yes_or_no(values.get("insecure_redis", "no"), origins["insecure_redis"]),
+        insecure_redis=_yes_or_no("insecure_redis", values, origins),
+        allow_root=_yes_or_no("allow_root", values, origins),
         origins=origins,
     )
     _check(settings)
@@ -128,9 +132,10 @@ def _check(settings: Settings) -> None:
         )
 
 
-def _yes_or_no(text: str, origin: str) -> bool:
+def _yes_or_no(key: str, values: Mapping[str, str], origins: Mapping[str, str]) -> bool:
+    text = values.get(key, "no")
     if text.lower() not in _ANSWERS:
-        raise BadConfiguration(f"{text!r} can't be insecure_redis ({origin}).", "Use yes or no.")
+        raise BadConfiguration(f"{text!r} can't be {key} ({origins[key]}).", "Use yes or no.")
     return _ANSWERS[text.lower()]
 
 
@@ -180,7 +185,7 @@ def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
         raise BadConfiguration(
             f"The configuration file {path} isn't UTF-8 text.", "Save it as UTF-8 without a byte order mark."
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all bounds is no TOMLDecodeError
         raise BadConfiguration(
             f"The configuration file {path} isn't TOML: {error}.",
             'Write one setting a line, its value in quotes: namespace = "queuectl"',

@@ -103,7 +103,10 @@ def tls_server(spare_server: Callable[..., SpareServer], tls_files: Path) -> Cal
 
 @pytest.fixture(scope="session")
 def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``ca.crt``, and ``server`` and ``client`` certificates (.crt, .key) for localhost."""
+    """A folder with ``ca.crt``, and ``server`` and ``client`` certificates (.crt, .key) for localhost.
+
+    ``other.crt`` is of an authority of the same name, which has signed none of them.
+    """
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("the openssl command makes the certificates, and it isn't installed")
@@ -113,8 +116,9 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def run(*arguments: str) -> None:
         subprocess.run([str(openssl), *arguments], cwd=folder, check=True, capture_output=True)
 
-    run("req", "-x509", *new_key, "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.crt",
-        "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    for name in ("ca", "other"):
+        run("req", "-x509", *new_key, "-subj", "/CN=test authority", "-keyout", f"{name}.key",
+            "-out", f"{name}.crt", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     for name in ("server", "client"):
         (folder / f"{name}.ext").write_text(
             "subjectAltName=DNS:localhost\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n"

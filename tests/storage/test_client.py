@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import cli
 from queuectl.errors import BadConfiguration, ServerUnreachable
 from queuectl.storage.client import Connection
 from queuectl.storage.url import RedisURL, parse
@@ -335,6 +336,25 @@ def test_tls_trusts_nobody_unasked(tls_server: Start, tls_files: Path, connect: 
         connect(f"rediss://127.0.0.1:{port}?{ca}")
     for options in (f"{ca}&ssl_check_hostname=false", "ssl_cert_reqs=none"):
         assert connect(f"rediss://127.0.0.1:{port}?{options}").exchange([("PING",)]) == [b"PONG"]
+
+
+def test_tls_refuses_another_authority_and_another_host(
+    tls_server: Start, tls_files: Path, queuectl_home: Path
+) -> None:
+    """As a user meets it: every way into a server that can't prove what it is ends before a password is sent."""
+    port = tls_server("--tls-auth-clients", "no").port
+    refused = (
+        f"localhost:{port}?ssl_ca_certs={tls_files}/other.crt",
+        f"127.0.0.1:{port}?ssl_ca_certs={tls_files}/ca.crt",
+    )
+    for place in refused:
+        for words in (("status",), ("enqueue", "true"), ("worker", "start")):
+            answer = cli.run("--redis-url", f"rediss://:password@{place}", *words, code=69)
+            assert "certificate isn't trusted" in answer.err
+            assert answer.raw == b""
+    trusted = f"rediss://localhost:{port}?ssl_ca_certs={tls_files}/ca.crt"
+    job_id = cli.run("--redis-url", trusted, "enqueue", "true").out.strip()
+    assert cli.run("--redis-url", trusted, "show", job_id, "--json").object["status"] == "pending"
 
 
 def test_tls_shows_its_own_certificate(tls_server: Start, tls_files: Path, connect: Open) -> None:

@@ -10,6 +10,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls import WorkerState
 from steps import (
     EXPIRED,
     add,
@@ -191,6 +192,15 @@ def test_a_job_that_cannot_be_read_says_which_field(storage: RedisStorage) -> No
     put(storage, status="pending", command="true", timeout="soon")
     with pytest.raises(RecordInvalid, match="timeout"):
         storage.job(FOREIGN)
+
+
+def test_a_worker_that_cannot_be_read_hides_no_other(storage: RedisStorage) -> None:
+    beat(storage, WorkerState("sound", "idle"))
+    storage.r.hset(storage.keys.worker("spoiled"), mapping={"status": "idle", "pid": "many"})
+    storage.r.set(storage.keys.worker("no hash"), "a string")
+    storage.r.zadd(key(storage, "workers"), {"spoiled": "inf", "no hash": "inf", b"no text \xff": "inf"})
+    status = QueueManager(storage).status()
+    assert [worker.name for worker in status.workers] == ["sound"]
 
 
 def test_rubbish_in_the_stop_signal_stops_nobody(storage: RedisStorage) -> None:

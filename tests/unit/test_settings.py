@@ -39,7 +39,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.namespace == "queuectl"
     assert settings.appendfsync == "always"
     assert settings.origins == dict.fromkeys(
-        ("home", "redis_url", "namespace", "appendfsync", "insecure_redis"), "default"
+        ("home", "redis_url", "namespace", "appendfsync", "insecure_redis", "allow_root"), "default"
     )
 
 
@@ -78,6 +78,7 @@ def test_option_over_environment_over_file_over_default(environ: dict[str, str])
         "namespace": "option --namespace",
         "appendfsync": f"file {file}",
         "insecure_redis": "default",
+        "allow_root": "default",
     }
     settings = load(redis_url="redis://option", environ=environ)
     assert settings.redis_url == "redis://option"
@@ -184,6 +185,13 @@ def test_not_a_namespace(name: str) -> None:
 def test_an_empty_url_is_refused() -> None:
     with pytest.raises(BadConfiguration, match="redis_url is empty"):
         load(redis_url="", environ={"QUEUECTL_HOME": "/q"})
+
+
+@pytest.mark.parametrize("value", ["[" * 5_000, "9" * 5_000, "{a=" * 5_000], ids=["arrays", "digits", "tables"])
+def test_a_file_that_overwhelms_the_parser(environ: dict[str, str], value: str) -> None:
+    write(environ, f"home = {value}")
+    with pytest.raises(BadConfiguration, match="isn't TOML"):
+        load(environ=environ)
 
 
 def test_the_repr_keeps_the_password() -> None:

@@ -133,6 +133,7 @@ def _local(app: App) -> dict[str, tuple[str, str]]:
         "namespace": settings.namespace,
         "appendfsync": settings.appendfsync,
         "insecure_redis": "yes" if settings.insecure_redis else "no",
+        "allow_root": "yes" if settings.allow_root else "no",
     }
     return {name: (value, settings.origins[name]) for name, value in shown.items()}
 

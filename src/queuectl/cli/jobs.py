@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 import time
 
 import click
@@ -33,6 +33,9 @@ from queuectl.storage.scripts import CHUNK
 
 DEFAULT_LIMIT = 50
 
+_SCORE = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+"""A score as the server writes it."""
+
 
 class Cursor(click.ParamType):  # type: ignore[type-arg]
     """Where a page ended, as `list` printed it."""
@@ -42,11 +45,7 @@ class Cursor(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Position:
         """SCORE:ID as a position."""
         score, _, job_id = str(value).partition(":")
-        try:
-            valid = math.isfinite(float(score))
-        except ValueError:
-            valid = False
-        if not valid:
+        if not _SCORE.fullmatch(score) or not job_id.isprintable():
             self.fail("it is not what list printed for the next page", param, ctx)
         return Position(score, job_id)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHORT_ID = 8
 NARROWEST = 6
+LONGEST_ERROR = 1_000
 COLOURS = {
     "pending": "cyan",
     "processing": "blue",
@@ -67,9 +68,14 @@ def hint(text: str) -> None:
 def complain(error: QueuectlError) -> None:
     """An error: what, why, and what to type next."""
     click.echo(style("Error: ", "red", err=True), nl=False, err=True)
-    note(error.message)
+    note(_shortened(error.message))
     if error.hint:
-        note(error.hint)
+        note(_shortened(error.hint))
+
+
+def _shortened(text: str) -> str:
+    """Without its middle, if it quotes a value that nobody would read to the end."""
+    return text if len(text) <= LONGEST_ERROR else f"{text[: LONGEST_ERROR - 200]} … {text[-200:]}"
 
 
 def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
@@ -179,8 +185,10 @@ def terminal_width() -> int:
 
 
 def _width_without_terminal() -> int:
-    columns = os.environ.get("COLUMNS", "")
-    return int(columns) if columns.isdigit() and int(columns) > 0 else 200
+    try:
+        return max(0, int(os.environ.get("COLUMNS", ""))) or 200
+    except ValueError:
+        return 200
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = ()) -> None:

@@ -72,10 +72,15 @@ class TemporaryPool:
 
     def check(self) -> None:
         """Refuse to enqueue what would only wait."""
-        if self._app.storage.overview().stopped:
+        overview = self._app.storage.overview()
+        if overview.stopped:
             raise QueuectlError(
                 "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
             )
+        if not overview.workers:
+            from queuectl.worker import superuser
+
+            superuser.check(allowed=self._app.settings.allow_root)
 
     def look(self) -> None:
         """From time to time: is any worker up? A pool that was killed is noticed here, too."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import pairs, print_json, span
+from queuectl.cli.output import is_terminal, pairs, print_json, span
 from queuectl.errors import QueuectlError
+from queuectl.text import printable
 
 if TYPE_CHECKING:
     from queuectl.server.embedded import EmbeddedServer
@@ -40,7 +42,7 @@ def start(app: App, as_json: bool) -> None:
     if as_json:
         print_json({"socket": socket})
     else:
-        click.echo(f"The server is running at {socket}")
+        click.echo(f"The server is running at {printable(socket)}")
 
 
 @server_command.command(name="stop")
@@ -111,7 +113,8 @@ def path(app: App, as_json: bool) -> None:
     if as_json:
         print_json({"socket": socket})
     else:
-        click.echo(socket)
+        # For a program the very bytes of the name, which need not be text.
+        click.echo(printable(socket) if is_terminal() else os.fsencode(socket))
 
 
 def _is_waited_on(app: App) -> bool:

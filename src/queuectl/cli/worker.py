@@ -37,7 +37,8 @@ def worker_command() -> None:
 @click.option("--grace", type=Seconds(0, 86_400), metavar="SECONDS",
               help="Between SIGTERM and SIGKILL for a job that is ended (default: 5).")  # fmt: skip
 @click.option("--verbose/--quiet", "-v/-q", default=None, help="A line for each job (default: on a terminal).")
-@click.option("--ready-fd", type=int, hidden=True)
+@click.option("--allow-root", is_flag=True, help="Run jobs as root, even after sudo or su.")
+@click.option("--ready-fd", type=click.IntRange(0, 2**31 - 1), hidden=True)
 @json_option
 @pass_app
 @click.pass_context
@@ -50,6 +51,7 @@ def start(
     lease: float | None,
     grace: float | None,
     verbose: bool | None,
+    allow_root: bool,
     ready_fd: int | None,
     as_json: bool,
 ) -> None:
@@ -64,6 +66,7 @@ def start(
     The first SIGTERM or Ctrl-C finishes the running jobs; the second ends them and puts them back into the
     queue at once, without counting an attempt.
     """
+    from queuectl.worker import superuser
     from queuectl.worker.options import DEFAULT_GRACE_SECONDS, DEFAULT_LEASE_SECONDS, PoolOptions
 
     options = PoolOptions(
@@ -74,6 +77,7 @@ def start(
         verbose=is_terminal("stderr") if verbose is None else verbose,
     )
     if ready_fd is None:
+        superuser.check(allowed=allow_root or app.settings.allow_root)
         _begin_anew(app)
     else:
         os.set_inheritable(ready_fd, False)  # it is ours, and no job's

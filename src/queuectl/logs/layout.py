@@ -69,9 +69,14 @@ class Kept(NamedTuple):
         return sum(size for _, _, size in self.parts)
 
 
+def is_id(text: str) -> bool:
+    """Whether it is 4 to 32 lower-case hex digits, of which alone paths are made."""
+    return _ID.fullmatch(text) is not None
+
+
 def check_id(job_id: str) -> str:
-    """The id as given; InvalidInput unless it is 4 to 32 lower-case hex digits."""
-    if not _ID.fullmatch(job_id):
+    """The id as given; InvalidInput unless `is_id`."""
+    if not is_id(job_id):
         raise InvalidInput(f"No job id looks like {job_id!r}.", "Ids are 4 to 32 of the digits 0-9 and a-f.")
     return job_id
 

@@ -18,11 +18,12 @@ _SHARD = re.compile(r"[0-9a-f]{2}")
 def remove(home: str | os.PathLike[str], job_ids: Iterable[str]) -> int:
     """Remove all logs of these jobs, and say how many files that were.
 
-    InvalidInput, and nothing removed, if one of the ids isn't one. A file that can't be removed stays.
+    What is no id has no log, and is passed over: a stranger may have put it into the server. A file that can't be
+    removed stays.
     """
     shards: dict[str, set[str]] = defaultdict(set)
-    for job_id in job_ids:
-        shards[layout.check_id(job_id)[:2]].add(job_id)
+    for job_id in filter(layout.is_id, job_ids):
+        shards[job_id[:2]].add(job_id)
     removed = 0
     for shard, ids in shards.items():
         with contextlib.suppress(OSError):

@@ -200,7 +200,7 @@ def overview() -> Call[Overview]:
 
 
 def _texts(reply: Sequence[bytes]) -> list[str]:
-    return [part.decode() for part in reply]
+    return [part.decode("utf-8", "replace") for part in reply]
 
 
 def _leases(flat: Sequence[bytes]) -> list[tuple[str, int]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from queuectl.errors import RecordInvalid
 from queuectl.model.job import Job, Outcome
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
@@ -148,14 +150,15 @@ class RedisStorage(Session):
         return self.run(calls.overview())
 
     def workers(self, names: Sequence[str]) -> list[WorkerInfo]:
-        """What these workers do; those that are gone are left out."""
+        """What these workers do; those that are gone are left out, and records that something else wrote."""
         found = []
         for start in range(0, len(names), CHUNK):
             chunk = names[start : start + CHUNK]
-            replies = self.exchange([("HGETALL", self.keys.worker(name)) for name in chunk])
-            found += [
-                codec.worker_from(name, mapping(flat)) for name, flat in zip(chunk, replies, strict=True) if flat
-            ]
+            commands = [("HGETALL", self.keys.worker(name)) for name in chunk]
+            for name, flat in zip(chunk, self.exchange(commands, raise_errors=False), strict=True):
+                if flat and not isinstance(flat, Exception):
+                    with suppress(RecordInvalid):
+                        found.append(codec.worker_from(name, mapping(flat)))
         return found
 
     def stop(self) -> int:

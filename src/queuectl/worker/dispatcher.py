@@ -339,13 +339,13 @@ class Dispatcher:
         self._listen_for_messages(trio)
         if message is None:
             return
-        verb, *words = message[1].decode("utf-8", "replace").split()
-        if verb == "stop":
-            self._crew.stop()
-        elif verb == "resume":
-            self._crew.go_on()
-        elif verb == "cancel" and len(words) == 2 and words[1].isdigit():
-            self._crew.cancel(words[0], int(words[1]))
+        match message[1].split():  # whatever else somebody sends is passed over
+            case [b"stop"]:
+                self._crew.stop()
+            case [b"resume"]:
+                self._crew.go_on()
+            case [b"cancel", job_id, fence] if fence.isdigit() and len(fence) < 20:
+                self._crew.cancel(job_id.decode("utf-8", "replace"), int(fence))
 
     # Connection -----------------------------------------------------------------------------------
 

@@ -1,0 +1,50 @@
+"""Whether workers would run jobs as root just because somebody typed `sudo`: that has to be asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from queuectl.errors import BadConfiguration
+
+_NOBODY = 0xFFFFFFFF
+"""What the kernel gives for a process that no log-in led to."""
+
+_CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
+
+
+def check(*, allowed: bool) -> None:
+    """Refuse to run jobs as root for a person who is another user.
+
+    Who logs in as root, a service of the system, a container and a CI job are root by choice of their machine, and
+    are not asked. Raises BadConfiguration.
+    """
+    if os.geteuid() != 0 or allowed or _is_contained(os.environ) or os.environ.get("CI"):
+        return
+    person = taken_by(os.environ, _login_uid())
+    if person:
+        raise BadConfiguration(
+            f"These workers would run every job as root, but you are {person}.",
+            "Start them without sudo. If root is meant: --allow-root, or QUEUECTL_ALLOW_ROOT=yes",
+        )
+
+
+def taken_by(environ: Mapping[str, str], login_uid: int) -> str:
+    """The user, other than root, who became root with sudo, doas or su; "" if there is none."""
+    for name in (environ.get("SUDO_USER", ""), environ.get("DOAS_USER", "")):
+        if name not in ("", "root"):
+            return name
+    return f"uid {login_uid}" if login_uid not in (0, _NOBODY) else ""
+
+
+def _login_uid() -> int:
+    """The user who logged in, whatever `su` made of them since; _NOBODY where the system doesn't tell."""
+    try:
+        with open("/proc/self/loginuid", encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return _NOBODY
+
+
+def _is_contained(environ: Mapping[str, str]) -> bool:
+    return bool(environ.get("container")) or any(map(os.path.exists, _CONTAINER_FILES))

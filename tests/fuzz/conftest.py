@@ -1,0 +1,46 @@
+"""A server of its own, the commands' way to it, and nothing that starts, waits or leaves this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from queuectl.storage import RedisStorage
+from servers import Server
+
+
+@pytest.fixture
+def queue(valkey_server: Server, queuectl_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStorage]:
+    """An empty server that the commands use, seen from outside."""
+    monkeypatch.setenv("QUEUECTL_REDIS_URL", valkey_server.url)
+    storage = RedisStorage(valkey_server.url)
+    storage.r.flushall()
+    yield storage
+    storage.r.flushall()
+    storage.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Commands that would run workers or follow a job do all but that; no name is looked up."""
+    from queuectl.cli import logs
+    from queuectl.cli.run import TemporaryPool
+    from queuectl.storage import client
+    from queuectl.worker import detach
+    from queuectl.worker.pool import Pool
+
+    monkeypatch.setattr(Pool, "run", lambda pool: 0)
+    monkeypatch.setattr(detach, "start_detached", lambda settings, options: 1)
+    monkeypatch.setattr(logs, "follow_job", lambda *arguments, **options: None)
+    monkeypatch.setattr(TemporaryPool, "look", lambda pool: None)
+
+    def no_network(host: str, port: int, timeout_seconds: float) -> object:
+        client._socket.getaddrinfo(host, port, 0, client._socket.SOCK_STREAM, 0, client._socket.AI_NUMERICHOST)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(client, "_connect_tcp", no_network)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execv", None)
