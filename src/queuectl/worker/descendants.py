@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LINUX = sys.platform == "linux"
@@ -58,8 +59,12 @@ def _belongs(pid: int, ours: Callable[[int], bool], running_jobs: Container[byte
             return True
     except OSError:
         return False  # it has just ended
-    jobs = (entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK))
-    return any(job in running_jobs for job in jobs)
+    return job_of(pid) in running_jobs
+
+
+def job_of(pid: int) -> bytes:
+    """The id of the job that a process says it is part of; empty if it says nothing."""
+    return next((entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK)), b"")
 
 
 def end_marked(workers_of: Iterable[str]) -> int:
@@ -74,19 +79,23 @@ def end_marked(workers_of: Iterable[str]) -> int:
     ended = 0
     for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
         if pid != os.getpid() and _has_mark(pid, prefixes):
-            ended += _end_if_marked(pid, prefixes)
+            ended += send_same(pid, partial(_has_mark, pid, prefixes))
     return ended
 
 
-def _end_if_marked(pid: int, prefixes: tuple[bytes, ...]) -> bool:
+def send_same(pid: int, is_it: Callable[[], bool], number: int = signal.SIGKILL) -> bool:
+    """Signal a process if ``is_it`` says that it is the one which is meant; a pid alone may be reused.
+
+    It is asked while a pidfd is held, so the signal goes to what was looked at.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return False
     try:
-        if not _has_mark(pid, prefixes):
+        if not is_it():
             return False
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        signal.pidfd_send_signal(descriptor, number)
         return True
     except OSError:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
-from queuectl.worker import descendants
+from queuectl.worker import cgroup, descendants
 
 LAST_WORD = b"."
 """Said by a pool that ends in order."""
@@ -20,6 +20,7 @@ def main() -> None:
     runners = sys.argv[1:]
     quiet = 0
     for _ in range(TRIES):
+        cgroup.end_groups_of(runners)
         quiet = quiet + 1 if descendants.end_marked(runners) == 0 else 0
         if quiet == 3:
             return
