@@ -28,7 +28,7 @@ help:
 	@echo 'make bench   measure speed (ten minutes);  ARGS=--quick for a short trial, --full for a million jobs,'
 	@echo '             --plots for the plots of the documentation, --smoke to find only what is absurdly slow'
 	@echo 'make bench-peers   run the same jobs through other queues, from public packages'
-	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (half an hour)'
+	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (an hour)'
 	@echo 'make lint    check style and types'
 	@echo 'make clean   remove what these commands made, .venv/ included'
 	@echo

@@ -27,20 +27,41 @@ ID_BYTES = 8
 
 
 class JobOptions(NamedTuple):
-    """A job's own wishes; ``None`` leaves a value to the queue's configuration. Times in seconds."""
+    """A job's own wishes. Times in seconds, or as text with a unit; sizes in bytes, or so too.
+
+    ``None`` leaves a value to the queue's configuration; for the last four, which see `JobLimits`, it is no limit.
+    """
 
     timeout: float | None = None
     max_retries: int | None = None
     backoff_base: float | None = None
     backoff_factor: float | None = None
+    memory: int | str | None = None
+    cpu_time: float | str | None = None
+    max_output: int | str | None = None
+    max_processes: int | None = None
 
     def fields(self) -> dict[str, str | bytes]:
         """The fields of the hash that are set; InvalidInput for a value out of bounds."""
-        return {
-            name: number_text(SETTINGS[name].check(value))
-            for name, value in self._asdict().items()
-            if value is not None
+        wishes = {name: value for name, value in self._asdict().items() if value is not None}
+        limits = {name: wishes.pop(name) for name in LIMITS if name in wishes}
+        fields: dict[str, str | bytes] = {
+            name: number_text(SETTINGS[name].check(value)) for name, value in wishes.items()
         }
+        if limits and (packed := _packed(limits)):
+            fields["limits"] = packed
+        return fields
+
+
+LIMITS = ("memory", "cpu_time", "max_output", "max_processes")
+"""Those options of a job that are limits of what it may use; they share one field, and most jobs have none."""
+
+
+def _packed(limits: Mapping[str, object]) -> str:
+    from queuectl.model.job_limits import checked
+    from queuectl.storage.encoding import pack_limits
+
+    return pack_limits(checked(limits)._asdict())
 
 
 class Producer:

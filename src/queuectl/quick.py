@@ -17,6 +17,10 @@ _VALUES = {
     "--max-retries": "max_retries",
     "--backoff-base": "backoff_base",
     "--backoff-factor": "backoff_factor",
+    "--memory": "memory",
+    "--cpu-time": "cpu_time",
+    "--max-output": "max_output",
+    "--max-processes": "max_processes",
 }
 
 

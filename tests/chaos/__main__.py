@@ -1,4 +1,7 @@
-"""The long run: storms one after the other, then every kill point. Ends with 1 when a law was broken."""
+"""The long run: storms one after the other, then every kill point, then families of processes again and again.
+
+Ends with 1 when a law was broken.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .checker import check
+from .families import BOUND_SECONDS, SHAPES, SITUATIONS, attempt
 from .figures import figures, line
 from .kill_points import POOL, RUNNER, try_point
 from .nemesis import NEMESES
@@ -34,6 +38,7 @@ def main() -> int:
         print(f"run {number + 1} of {options.runs} (seed {plan.seed}): {line(report['runs'][-1])}", flush=True)
     for who in () if options.no_kill_points else (RUNNER, POOL):
         report["kill_points"][who] = _kill_points(who, kept)
+    report["families"] = {name: _family(name, options.families) for name in SITUATIONS if options.families}
     report["seconds"] = round(time.time() - began, 1)
     broken = _summary(report)
     if options.json:
@@ -72,12 +77,30 @@ def _kill_points(who: str, kept: Path) -> dict[str, Any]:
     return {"points": number - 1, "violations": broken}
 
 
+def _family(name: str, rounds: int) -> dict[str, Any]:
+    """One situation, so often: how long the processes of each shape lived on, at most."""
+    longest, broken = dict.fromkeys(SHAPES, 0.0), []
+    for number in range(rounds):
+        with sandbox():
+            seconds = attempt(SITUATIONS[name])
+        for shape, took in seconds.items():
+            longest[shape] = max(longest[shape], round(took, 2))
+            if took > BOUND_SECONDS:
+                broken.append({"round": number + 1, "shape": shape, "seconds": took})
+                print(f"  {name}, round {number + 1}: {shape} lived on for {took:.2f} s")
+    shown = ", ".join(f"{shape} {took:.2f}" for shape, took in longest.items())
+    print(
+        f"families, {name}: {rounds} rounds, {len(broken)} outlived their bound; at most (s): {shown}", flush=True
+    )
+    return {"rounds": rounds, "longest": longest, "violations": broken}
+
+
 def _summary(report: dict[str, Any]) -> int:
     runs = report["runs"]
     total: Counter[str] = Counter()
     for run in runs:
         total.update(run["faults"])
-    broken = sum(len(part["violations"]) for part in [*runs, *report["kill_points"].values()])
+    broken = sum(len(part["violations"]) for part in _parts(report))
     if runs:
         print(
             f"{len(runs)} runs, {sum(run['jobs'] for run in runs)} jobs, {sum(total.values())} faults, "
@@ -86,6 +109,10 @@ def _summary(report: dict[str, Any]) -> int:
         print("faults: " + ", ".join(f"{name} {count}" for name, count in sorted(total.items())))
     print(f"{broken} violations in {report['seconds']:.0f} s")
     return broken
+
+
+def _parts(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*report["runs"], *report["kill_points"].values(), *report["families"].values()]
 
 
 def _options() -> argparse.Namespace:
@@ -99,6 +126,7 @@ def _options() -> argparse.Namespace:
         "--nemesis", action="append", choices=list(NEMESES), help="only this fault; may be repeated"
     )
     parser.add_argument("--no-kill-points", action="store_true", help="only the storms")
+    parser.add_argument("--families", type=int, default=20, help="rounds of each situation (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write a report for programs")
     return parser.parse_args()
 

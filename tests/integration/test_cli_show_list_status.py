@@ -31,6 +31,7 @@ FIELDS = {
     "backoff_base": Number,
     "backoff_factor": Number,
     "timeout": Nothing,
+    "limits": "object",
     "cwd": Text,
     "exit_code": Number,
     "reason": Text,
@@ -46,8 +47,8 @@ FIELDS = {
 
 
 def kind(value: object) -> str:
-    if isinstance(value, bool):
-        return "bool"
+    if isinstance(value, (bool, dict)):
+        return "bool" if isinstance(value, bool) else "object"
     if isinstance(value, str):
         return Moment if re.fullmatch(MOMENT, value) else Text
     return Nothing if value is None else Number

@@ -11,11 +11,12 @@ from queuectl.errors import RecordInvalid
 from queuectl.model import limits
 from queuectl.model.command import EXEC, SHELL
 from queuectl.model.job import Job
+from queuectl.model.job_limits import JobLimits
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 from queuectl.storage import RedisStorage
 from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from, worker_from
-from queuectl.storage.encoding import mapping, number_text, pack_variables, unpack_variables
+from queuectl.storage.encoding import mapping, number_text, pack_limits, pack_variables, unpack_variables
 from steps import add_as, claim, new_ids
 
 words = st.binary(min_size=1, max_size=30).filter(lambda word: b"\0" not in word and bool(word.strip()))
@@ -32,6 +33,10 @@ names = st.binary(min_size=1, max_size=10).filter(lambda name: b"=" not in name 
 variables = st.dictionaries(names, paths, max_size=6)
 
 
+sizes = st.integers(0, limits.MAX_BYTES)
+job_limits = st.builds(JobLimits, sizes, seconds, sizes, st.integers(0, limits.MAX_PROCESSES))
+
+
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
     command, form = draw(commands)
@@ -43,6 +48,7 @@ def jobs(draw: st.DrawFn) -> Job:
         queue=draw(labels.filter(lambda name: name != "" and "\0" not in name)),
         policy=draw(policies),
         timeout=draw(seconds),
+        limits=draw(job_limits),
         attempts=draw(counts),
         crashes=draw(counts),
         fence=draw(counts),
@@ -67,6 +73,8 @@ def hash_of(job: Job) -> dict[bytes, bytes]:
 
 
 def encoded(value: object) -> bytes:
+    if isinstance(value, JobLimits):
+        return pack_limits(value._asdict()).encode()
     if isinstance(value, bytes):
         return value
     return value.encode() if isinstance(value, str) else number_text(value).encode()  # type: ignore[arg-type]
@@ -83,7 +91,9 @@ def test_fields_that_are_missing_take_their_defaults(job: Job) -> None:
     assert job_from(job.id, shortest) == Job(job.id, job.status, job.command)
 
 
-@given(jobs(), st.sampled_from(["attempts", "timeout", "created_at", "exit_code", "max_retries", "status"]))
+@given(
+    jobs(), st.sampled_from(["attempts", "timeout", "created_at", "exit_code", "max_retries", "status", "limits"])
+)
 def test_a_damaged_field_is_named(job: Job, name: str) -> None:
     with pytest.raises(RecordInvalid, match=name):
         job_from(job.id, hash_of(job) | {name.encode(): b"\xffrubbish"})
@@ -120,10 +130,11 @@ def test_a_lease_is_what_the_claim_gave(job: Job) -> None:
         job.attempts,
         job.policy,
         job.queue,
+        job.limits,
     )
 
 
-@given(st.lists(st.none() | st.binary(max_size=9), min_size=10, max_size=10))
+@given(st.lists(st.none() | st.binary(max_size=9), min_size=len(LEASE_FIELDS), max_size=len(LEASE_FIELDS)))
 def test_any_claimed_hash_is_a_lease_or_an_invalid_record(values: list[bytes | None]) -> None:
     try:
         lease = lease_from([b"abcd", 7, *values])  # type: ignore[list-item]
@@ -161,24 +172,27 @@ def test_a_flat_list_is_a_mapping(fields: dict[bytes, bytes]) -> None:
     assert mapping([part for pair in fields.items() for part in pair]) == fields
 
 
-@given(command=commands, cwd=paths, timeout=seconds, policy=policies, known=variables)
+@given(command=commands, cwd=paths, timeout=seconds, policy=policies, bounds=job_limits, known=variables)
 def test_all_of_it_through_a_real_server(
     valkey_storage_for_all: RedisStorage,
     command: tuple[bytes, str],
     cwd: bytes,
     timeout: float,
     policy: RetryPolicy,
+    bounds: JobLimits,
     known: dict[bytes, bytes],
 ) -> None:
     storage = valkey_storage_for_all
     numbers = {name: number_text(value) for name, value in {"timeout": timeout, **policy._asdict()}.items()}
+    numbers["limits"] = pack_limits(bounds._asdict())
     (job_id,) = new_ids(1)
     add_as(storage, [job_id], command[0], known, form=command[1], cwd=cwd, **numbers)  # type: ignore[arg-type]
     job = storage.job(job_id)
     assert job is not None
     assert (job.command, job.form, job.cwd, job.timeout, job.policy) == (*command, cwd, timeout, policy)
+    assert job.limits == bounds
     (lease,) = claim(storage)
-    assert lease == (job_id, 1, *command, cwd, job.env, timeout, 0, policy, "default")
+    assert lease == (job_id, 1, *command, cwd, job.env, timeout, 0, policy, "default", bounds)
     (packed,) = storage.exchange([("HGET", storage.keys.environment(lease.env), "variables")])
     assert unpack_variables(packed or b"") == known
 

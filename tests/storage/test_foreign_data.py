@@ -6,6 +6,7 @@ import pytest
 
 from queuectl.errors import RecordInvalid
 from queuectl.model.job import DEAD, RETRY, Outcome
+from queuectl.model.job_limits import NO_LIMITS
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 from queuectl.queue_manager import QueueManager
@@ -46,7 +47,7 @@ def test_a_hash_with_a_status_and_a_command_is_a_job(storage: RedisStorage) -> N
     put(storage, status="pending", command="echo hi")
     assert storage.job(FOREIGN) is not None
     (lease,) = claim(storage)
-    assert lease == (FOREIGN, 1, b"echo hi", "shell", b"", "", 0.0, 0, RetryPolicy(), "default")
+    assert lease == (FOREIGN, 1, b"echo hi", "shell", b"", "", 0.0, 0, RetryPolicy(), "default", NO_LIMITS)
     assert finish(storage, lease, RETRY) == "failed"
     assert finish(storage, claim(storage)[0]) == "completed"
     job = storage.job(FOREIGN)
@@ -137,6 +138,9 @@ def test_what_is_set_aside_is_capped(storage: RedisStorage) -> None:
         {"command": "true", "attempts": "9223372036854775807"},
         {"command": "true", "timeout": "soon"},
         {"command": "true", "timeout": "nan"},
+        {"command": "true", "limits": "memory=much"},
+        {"command": "true", "limits": "gpus=1"},
+        {"command": "true", "limits": "memory"},
         {"command": "true", "max_retries": "1.5"},
         {"command": "true", "backoff_base": "-2"},
         {"command": "true", "backoff_factor": "inf"},

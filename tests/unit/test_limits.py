@@ -9,6 +9,7 @@ import pytest
 from queuectl.errors import InvalidInput
 from queuectl.model import limits
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, SHELL, check, joined
+from queuectl.model.job_limits import checked
 
 NUMBERS = [limits.timeout, limits.backoff_base, limits.backoff_factor]
 ALL = [*NUMBERS, limits.max_retries]
@@ -130,3 +131,33 @@ def test_arguments_are_joined_by_the_one_byte_that_none_can_have() -> None:
     assert joined([b"ls", b"", b"-l a"]) == b"ls\0\0-l a"
     with pytest.raises(InvalidInput, match="NUL"):
         joined([b"ls", b"a\0b"])
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (0, 0), (1, 1), ("1000", 1000), (b"1000", 1000), ("100k", 102_400), ("100K", 102_400), ("512M", 512 << 20),
+        ("1.5G", 3 << 29), ("2t", 2 << 40), ("0.1k", 103), (f"{limits.MAX_BYTES}", limits.MAX_BYTES),
+    ],
+)  # fmt: skip
+def test_sizes(value: object, count: int) -> None:
+    assert limits.size("memory limit", value) == count
+
+
+@pytest.mark.parametrize("value", ["", "k", "much", "512MB", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
+def test_what_is_no_size_is_named(value: object) -> None:
+    with pytest.raises(InvalidInput, match="memory limit") as caught:
+        limits.memory(value)
+    assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 bytes"), (1000, "1000 bytes"), (1024, "1k"), (512 << 20, "512M"), (3 << 29, "1536M")]
+)
+def test_sizes_are_shown_as_one_would_type_them(count: int, text: str) -> None:
+    assert limits.size_text(count) == text
+
+
+def test_a_limit_that_is_not_known_is_an_error() -> None:
+    with pytest.raises(InvalidInput, match="gpus"):
+        checked({"memory": "1G", "gpus": "1"})

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.options import json_option, policy_options, timeout_option
+from queuectl.cli.options import json_option, limit_options, policy_options, timeout_option
 from queuectl.errors import InvalidInput, QueuectlError
 
 
@@ -38,6 +38,7 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
 @click.argument("words", nargs=-1, metavar="COMMAND", type=click.UNPROCESSED)
 @timeout_option
 @policy_options
+@limit_options
 @click.option(
     "--from",
     "source",
@@ -68,6 +69,7 @@ def enqueue_command(
     Examples:
       queuectl enqueue 'python report.py > out.txt'
       queuectl enqueue --timeout 30 --max-retries 5 'make check'
+      queuectl enqueue --memory 2G --cpu-time 10m './train'
       queuectl enqueue -- rsync -a src/ host:dst/     # no shell
       queuectl enqueue --from commands.txt            # one a line
 

@@ -28,6 +28,7 @@ from queuectl.logs import reader
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
+from queuectl.model.limits import size_text
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.scripts import CHUNK
 
@@ -108,6 +109,17 @@ def _attempt(job: Job) -> int:
     return job.attempts + (job.status is JobState.PROCESSING)
 
 
+def _limits(job: Job) -> str:
+    limits = job.limits
+    shown = {
+        "memory": size_text(limits.memory),
+        "CPU time": f"{limits.cpu_time:g} s",
+        "output": size_text(limits.max_output),
+        "processes": str(limits.max_processes),
+    }
+    return ", ".join(f"{name} {text}" for (name, text), value in zip(shown.items(), limits, strict=True) if value)
+
+
 def _print_objects(page: Page) -> None:
     for job, position in zip(page.jobs, page.positions, strict=True):
         print_json(job_object(job) | {"cursor": f"{position.score}:{position.job_id}"})
@@ -172,6 +184,7 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         "crashes": str(job.crashes),
         "backoff": f"{job.policy.backoff_base:g} s * {job.policy.backoff_factor:g} ^ retry",
         "timeout": f"{job.timeout:g} s" if job.timeout else "none",
+        "limits": _limits(job) or "none",
         "exit code": "-" if job.exit_code is None else str(job.exit_code),
         "reason": job.reason or "-",
         "created": moment(job.created_at),

@@ -30,6 +30,18 @@ def timeout_option(command: F) -> F:
     )
 
 
+def limit_options(command: F) -> F:
+    """--memory, --cpu-time, --max-output, --max-processes: what one attempt may use."""
+    for option in (
+        click.option("--max-processes", metavar="N", help="End an attempt that has more processes and threads."),
+        click.option("--max-output", metavar="SIZE", help="End an attempt that prints more, as in 10M."),
+        click.option("--cpu-time", metavar="SECONDS", help="End an attempt that takes more processor time."),
+        click.option("--memory", metavar="SIZE", help="End an attempt that holds more memory, as in 512M or 2G."),
+    ):
+        command = option(command)
+    return command
+
+
 yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 
 

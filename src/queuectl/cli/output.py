@@ -144,6 +144,7 @@ def job_object(job: Job) -> dict[str, Any]:
         "backoff_base": job.policy.backoff_base,
         "backoff_factor": job.policy.backoff_factor,
         "timeout": job.timeout or None,
+        "limits": {name: value or None for name, value in job.limits._asdict().items()},
         "cwd": job.cwd.decode("utf-8", "surrogateescape"),
         "exit_code": job.exit_code,
         "reason": job.reason,

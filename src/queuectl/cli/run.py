@@ -11,7 +11,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
-from queuectl.cli.options import policy_options, timeout_option
+from queuectl.cli.options import limit_options, policy_options, timeout_option
 from queuectl.cli.output import SHORT_ID, note, quantity
 from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.model.job import Job
@@ -30,6 +30,7 @@ LOOK_SECONDS = 5.0
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND", type=click.UNPROCESSED)
 @timeout_option
 @policy_options
+@limit_options
 @click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out of the output.")
 @pass_app
 @click.pass_context

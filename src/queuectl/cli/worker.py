@@ -76,6 +76,10 @@ def start(
         grace_seconds=DEFAULT_GRACE_SECONDS if grace is None else grace,
         verbose=is_terminal("stderr") if verbose is None else verbose,
     )
+    if not detach:
+        from queuectl.worker.cgroup import enter_pool
+
+        enter_pool()  # before an embedded server is started: who stands in a group keeps it from being divided
     if ready_fd is None:
         superuser.check(allowed=allow_root or app.settings.allow_root)
         _begin_anew(app)

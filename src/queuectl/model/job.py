@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from queuectl.model.command import SHELL
+from queuectl.model.job_limits import NO_LIMITS, JobLimits
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     queue: str = DEFAULT_QUEUE
     policy: RetryPolicy = RetryPolicy()
     timeout: float = 0.0
+    limits: JobLimits = NO_LIMITS
     attempts: int = 0
     crashes: int = 0
     fence: int = 0

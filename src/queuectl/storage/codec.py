@@ -10,6 +10,7 @@ from queuectl.errors import InvalidInput, RecordInvalid
 from queuectl.model import limits
 from queuectl.model.command import EXEC, SHELL, check
 from queuectl.model.job import DEFAULT_QUEUE, Job
+from queuectl.model.job_limits import NO_LIMITS, JobLimits, checked
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
 from queuectl.model.worker import WorkerInfo
@@ -31,6 +32,7 @@ class Lease(NamedTuple):
     attempts: int
     policy: RetryPolicy
     queue: str
+    limits: JobLimits = NO_LIMITS
 
 
 LEASE_FIELDS = (
@@ -44,6 +46,7 @@ LEASE_FIELDS = (
     "backoff_base",
     "backoff_factor",
     "queue",
+    "limits",
 )
 """Fields of the hash that a claim gives back, in this order."""
 
@@ -55,7 +58,7 @@ _LARGEST = 1e11
 
 def lease_from(reply: Sequence[bytes | None]) -> Lease:
     """A claim's row ``[id, fence, *LEASE_FIELDS]``; RecordInvalid if no job can be run from it."""
-    job_id, fence, command, form, cwd, env, timeout, attempts, retries, base, factor, queue = reply
+    job_id, fence, command, form, cwd, env, timeout, attempts, retries, base, factor, queue, bounds = reply
     try:
         form_text = form.decode() if form else SHELL
         if command is None:
@@ -76,6 +79,7 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
             attempts=limits.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
             policy=_policy_from(retries, base, factor),
             queue=(queue or b"").decode() or DEFAULT_QUEUE,
+            limits=_limits_from(bounds) if bounds else NO_LIMITS,
         )
     except (InvalidInput, UnicodeDecodeError) as error:
         raise RecordInvalid(str(error)) from None
@@ -89,6 +93,13 @@ def _policy_from(retries: bytes | None, base: bytes | None, factor: bytes | None
         limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
         limits.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
     )
+
+
+@lru_cache(maxsize=64)
+def _limits_from(packed: bytes) -> JobLimits:
+    """The inverse of `pack_limits`. A limit that isn't known is an error: it must not be passed over."""
+    pairs = (part.partition("=") for part in packed.decode().split())
+    return checked({name: value for name, _, value in pairs})
 
 
 def job_from(job_id: str, fields: Fields) -> Job:
@@ -113,6 +124,7 @@ def job_from(job_id: str, fields: Fields) -> Job:
             _read(fields, "backoff_factor", _finite, _DEFAULT.backoff_factor),
         ),
         timeout=_read(fields, "timeout", _finite, 0.0),
+        limits=_read(fields, "limits", _limits_from, NO_LIMITS),
         attempts=_read(fields, "attempts", int, 0),
         crashes=_read(fields, "crashes", int, 0),
         fence=_read(fields, "fence", int, 0),
@@ -155,5 +167,5 @@ def _read(fields: Fields, name: str, convert: Callable[[bytes], T], default: T) 
         return default
     try:
         return convert(value)
-    except (ValueError, UnicodeDecodeError):
+    except (ValueError, InvalidInput):
         raise RecordInvalid(f"its {name} is {value[:40].decode('utf-8', 'replace')!r}") from None

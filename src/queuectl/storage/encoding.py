@@ -15,6 +15,11 @@ def number_text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
+def pack_limits(limits: Mapping[str, float]) -> str:
+    """A job's limits as one value, ``memory=536870912 cpu_time=10``; those of 0 are none, and left out."""
+    return " ".join(f"{name}={number_text(value)}" for name, value in limits.items() if value)
+
+
 def pack_variables(variables: Mapping[bytes, bytes]) -> bytes:
     """Environment variables as one value, ``NAME=value`` joined by NUL bytes as in /proc/PID/environ."""
     return b"\0".join(name + b"=" + value for name, value in sorted(variables.items()))

@@ -10,10 +10,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Container, Iterable
+from functools import partial
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LINUX = sys.platform == "linux"
+CALM_SECONDS = 0.01
+QUIET_ROUNDS = 10
+ROUNDS = 500
+"""Processes that are being started while we look are found by looking again.
+
+What is just about to execute a program shows no environment, and who ends as soon as it has started the next is
+gone before it is looked at: of such a chain, one look in three sees nothing.
+"""
+
 MARK = b"QUEUECTL_WORKER="
 JOB_MARK = b"QUEUECTL_JOB_ID="
 
@@ -58,35 +69,57 @@ def _belongs(pid: int, ours: Callable[[int], bool], running_jobs: Container[byte
             return True
     except OSError:
         return False  # it has just ended
-    jobs = (entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK))
-    return any(job in running_jobs for job in jobs)
+    return job_of(pid) in running_jobs
+
+
+def job_of(pid: int) -> bytes:
+    """The id of the job that a process says it is part of; empty if it says nothing."""
+    return next((entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK)), b"")
 
 
 def end_marked(workers_of: Iterable[str]) -> int:
     """SIGKILL the processes on this host that were started by the workers of these dead runners.
 
     They are known by the mark in their environment; a pidfd makes sure that the process which is ended is
-    the one that was looked at. Gives how many there were.
+    the one that was looked at. It is done again until there are none: one that had just started another and
+    ended is not seen, nor is what it started. Gives how many there were.
     """
     if not _LINUX:
         return 0
     prefixes = tuple(MARK + runner.encode() + b"-" for runner in workers_of)
-    ended = 0
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        if pid != os.getpid() and _has_mark(pid, prefixes):
-            ended += _end_if_marked(pid, prefixes)
+    ended = quiet = 0
+    for _ in range(ROUNDS):
+        found = _end_marked(prefixes)
+        ended += found
+        quiet = 0 if found else quiet + 1
+        if quiet == QUIET_ROUNDS:
+            break
+        time.sleep(CALM_SECONDS)
     return ended
 
 
-def _end_if_marked(pid: int, prefixes: tuple[bytes, ...]) -> bool:
+def _end_marked(prefixes: tuple[bytes, ...]) -> int:
+    ended = 0
+    # From the newest, which may be gone soonest.
+    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
+        if pid != os.getpid() and _has_mark(pid, prefixes):
+            ended += send_same(pid, partial(_has_mark, pid, prefixes))
+    return ended
+
+
+def send_same(pid: int, is_it: Callable[[], bool], number: int = signal.SIGKILL) -> bool:
+    """Signal a process if ``is_it`` says that it is the one which is meant; a pid alone may be reused.
+
+    It is asked while a pidfd is held, so the signal goes to what was looked at.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return False
     try:
-        if not _has_mark(pid, prefixes):
+        if not is_it():
             return False
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        signal.pidfd_send_signal(descriptor, number)
         return True
     except OSError:
         return False

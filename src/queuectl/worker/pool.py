@@ -21,7 +21,7 @@ from queuectl.errors import QueuectlError
 from queuectl.host import host_name, processors
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
-from queuectl.worker import descendants
+from queuectl.worker import cgroup, descendants
 from queuectl.worker.burial import bury_dead_pools, free_leases
 from queuectl.worker.guardian import Guardian
 from queuectl.worker.maintenance import Maintenance
@@ -212,6 +212,7 @@ class Pool:
 
     def _ended(self, member: _Member, code: int) -> None:
         member.socket.close()
+        cgroup.end_groups_of([member.name])
         self._going_on.discard(member.pid)
         share = [worker.rpartition("-")[2] for worker in member.workers]
         if code == STOPPED and self._going_on:

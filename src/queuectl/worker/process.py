@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
 from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
+from queuectl.model.job_limits import JobLimits
 from queuectl.storage.codec import Lease
 from queuectl.worker.spawn import CannotStart
 from queuectl.worker.timers import Timer
@@ -29,6 +31,11 @@ def timed_out(seconds: float) -> Ending:
     return Ending(RETRY, f"timed out after {seconds:g} s")
 
 
+def limit_exceeded(limits: JobLimits, name: str) -> Ending:
+    """It used more than it was allowed to."""
+    return Ending(RETRY, limits.reason(name))
+
+
 BY_PERSON = Ending(CANCELLED, "cancelled")
 BY_DRAIN = Ending(HANDED_BACK)
 BY_POOL_DEATH = Ending(CRASHED)
@@ -39,7 +46,8 @@ LEASE_LOST = Ending("")
 class JobProcess:
     """A running command. The runner's loop tells it what happened; it never waits for anything."""
 
-    __slots__ = ("_open_log", "ending", "lease", "log", "output", "pid", "started_at", "timer", "watched", "worker")
+    __slots__ = ("_open_log", "_room", "ending", "lease", "log", "output", "pid", "started_at", "timer", "watched",
+                 "worker")  # fmt: skip
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class JobProcess:
         self.watched = False
         self.log: LogWriter | None = None
         self._open_log = open_log
+        self._room = lease.limits.max_output or sys.maxsize
         self.started_at = started_at
         self.ending: Ending | None = None
         self.timer: Timer | None = None
@@ -72,7 +81,15 @@ class JobProcess:
             self._keep(data)
         return bool(data)
 
+    @property
+    def overflow(self) -> Ending | None:
+        """Why it is to be ended if it has printed more than it may."""
+        return limit_exceeded(self.lease.limits, "max_output") if self._room < 0 else None
+
     def _keep(self, data: bytes) -> None:
+        self._room -= len(data)
+        if self._room < 0:
+            data = data[: max(0, len(data) + self._room)]
         if self.log is None:
             self.log = self._open_log(self.lease)
         self.log.write(data)
@@ -119,12 +136,13 @@ class JobProcess:
     def outcome(self, status: int, now: float) -> Outcome | None:
         """What to report for a wait status; None when nothing may be. ``now`` by the clock of ``started_at``."""
         duration = now - self.started_at
-        if self.ending:
-            if not self.ending.verdict:
+        ending = self.ending or self.overflow
+        if ending:
+            if not ending.verdict:
                 return None
-            if self.ending.verdict == RETRY:
-                return failure(self.lease, None, self.ending.reason, duration)
-            return Outcome(self.ending.verdict, None, self.ending.reason, duration)
+            if ending.verdict == RETRY:
+                return failure(self.lease, None, ending.reason, duration)
+            return Outcome(ending.verdict, None, ending.reason, duration)
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return Outcome(COMPLETED, 0, "", duration)

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
 from queuectl.model.job import HANDED_BACK, Outcome
+from queuectl.model.job_limits import NO_LIMITS
 from queuectl.settings import Settings
 from queuectl.storage.calls import Claim, WorkerState
 from queuectl.storage.codec import Lease
 from queuectl.worker import descendants, process
 from queuectl.worker.dispatcher import Dispatcher
+from queuectl.worker.limiter import Limiter
 from queuectl.worker.loop import Loop
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.process import Ending, JobProcess
@@ -34,8 +36,11 @@ VIEW_SECONDS = 0.1
 WATCH_SECONDS = 0.005
 """Output is read while a job runs only if it runs so long; of shorter ones it is read when they end."""
 
-SWEEP_SECONDS = 1.0
+SWEEP_SECONDS = 0.25
 """Processes that left their job's group are looked for so long after its end."""
+
+AGAIN_SECONDS = 0.02
+"""If there were any, their children are ours so much later."""
 
 BURST_LOOK_SECONDS = 1.0
 """In a burst: between two looks whether the jobs that another pool runs have ended."""
@@ -73,6 +78,7 @@ class Runner:
         self._pool = pool_socket
         self._loop = Loop([signal.SIGCHLD, signal.SIGTERM])
         self._spawner = Spawner()
+        self._limiter = Limiter(place.name, self._loop, self._end)
         self._reporter = Reporter(options.verbose)
         self._free = list(reversed(place.workers))
         self._ready: deque[Lease] = deque()
@@ -264,7 +270,8 @@ class Runner:
     def _start(self, lease: Lease, variables: Mapping[bytes, bytes]) -> None:
         worker = self._free.pop()
         try:
-            pid, output = self._spawner.start(lease, variables, worker)
+            entry = None if lease.limits is NO_LIMITS else self._limiter.prepare(lease)
+            pid, output = self._spawner.start(lease, variables, worker, entry)
         except CannotStart as error:
             self._free.append(worker)
             self._write_log(lease, f"queuectl: {error.reason}\n")
@@ -279,6 +286,8 @@ class Runner:
         self._processes[pid] = running
         self._started += 1
         self._unwatched.append(running)
+        if lease.limits is not NO_LIMITS:
+            self._limiter.began(running)
         if lease.timeout:
             running.timer = self._loop.after(
                 lease.timeout, partial(self._end, running, process.timed_out(lease.timeout))
@@ -307,6 +316,8 @@ class Runner:
         if running.output is not None and not running.read_output():
             self._loop.forget(running.output)
             running.close_output()
+        if running.overflow is not None:
+            self._end(running, running.overflow)
 
     def _reap(self) -> None:
         while True:
@@ -337,6 +348,8 @@ class Runner:
             if running.timer is not None:
                 running.timer.cancel()
             running.finish()
+            if running.lease.limits is not NO_LIMITS:
+                self._limiter.ended(running)
             self._mean_seconds += (at - running.started_at - self._mean_seconds) / 8
             outcome = running.outcome(status, at)
             if outcome is not None:
@@ -394,10 +407,10 @@ class Runner:
         if any(p.started_at > self._loop.now - VIEW_SECONDS for p in self._processes.values()):
             self._plan_view()
 
-    def _plan_sweep(self) -> None:
+    def _plan_sweep(self, seconds: float = SWEEP_SECONDS) -> None:
         if not self._sweep_planned:
             self._sweep_planned = True
-            self._loop.after(SWEEP_SECONDS, self._sweep)
+            self._loop.after(seconds, self._sweep)
 
     def _sweep(self) -> None:
         """End what outlived its job by leaving its group; see `descendants`."""
@@ -407,7 +420,7 @@ class Runner:
             return
         jobs = {running.lease.job_id.encode() for running in self._processes.values()}
         if descendants.end_adopted(self._processes.__contains__, jobs):
-            self._plan_sweep()  # their children come to us next
+            self._plan_sweep(AGAIN_SECONDS)  # their children come to us next
 
     # Stopping -------------------------------------------------------------------------------------
 

@@ -27,6 +27,12 @@ _RESET_SIGNALS = (
     signal.SIGCHLD,
 )
 
+_ENTER = b'echo 0 >"$1" && shift && exec "$@"'
+"""What a shell does for a job with a control group: it goes there itself, then becomes the job.
+
+So all that the job ever starts is in the group, too. Were it put there from outside, it could start things before.
+"""
+
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 """What a shell exits with when it can't find, or can't start, a command."""
@@ -52,11 +58,13 @@ class Spawner:
         """The worker's own environment, and above it ``variables``."""
         return {**self._environ, **variables}
 
-    def start(self, lease: Lease, environment: Mapping[bytes, bytes], worker: str) -> tuple[int, int]:
+    def start(
+        self, lease: Lease, environment: Mapping[bytes, bytes], worker: str, entry: bytes | None = None
+    ) -> tuple[int, int]:
         """Start the command; gives the pid, which is its group's and session's too, and the pipe to read.
 
-        Raises CannotStart, or OSError when the
-        machine has no room for a process.
+        ``entry`` is the ``cgroup.procs`` of the control group in which it is to run. Raises CannotStart, or
+        OSError when the machine has no room for a process.
         """
         environ = {
             **environment,
@@ -76,7 +84,10 @@ class Spawner:
             (os.POSIX_SPAWN_DUP2, writer, 2),
         ]
         try:
-            pid = self._run(lease, environ, files)
+            if entry is None:
+                pid = self._run(lease, environ, files)
+            else:
+                pid = self._run_within(entry, lease, environ, files)
         except ValueError as error:  # a variable without a name, or with a NUL byte
             os.close(reader)
             raise CannotStart(NOT_EXECUTABLE, f"its environment can't be used: {error}") from None
@@ -105,6 +116,15 @@ class Spawner:
                     raise
                 # Whatever else is wrong with the program, the shell says it in its own words.
         return self._run_program(_SHELL, [b"sh", b"-c", lease.command], environ, files)
+
+    def _run_within(self, entry: bytes, lease: Lease, environ: Mapping[bytes, bytes], files: Files) -> int:
+        if lease.form == EXEC:
+            argv = lease.command.split(b"\0")
+            if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
+                raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
+        else:
+            argv = [_SHELL, b"-c", lease.command]
+        return self._run_program(_SHELL, [b"sh", b"-c", _ENTER, b"sh", entry, *argv], environ, files)
 
     def _run_program(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
         try:

@@ -1,0 +1,192 @@
+"""What the processes of a job use, as /proc has it.
+
+A look is not one moment: what it finds is looked at a second time before it counts.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from typing import NamedTuple
+
+from queuectl.storage.codec import Lease
+from queuectl.worker import descendants
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+STOP_ROUNDS = 50
+"""Looks for processes that were not stopped yet, before a job is killed."""
+
+
+class Process(NamedTuple):
+    """One process. ``started`` tells it from another that has had the same pid.
+
+    ``ticks`` of processor time are its own and those of the children that it has waited for. ``tasks`` are its
+    threads, 0 once it is a zombie. ``pages`` are in memory, shared ones too.
+    """
+
+    parent: int
+    session: int
+    tasks: int
+    ticks: int
+    started: int
+    pages: int
+
+
+class ProcessTable:
+    """All processes of this host, looked at once for all jobs."""
+
+    def __init__(self) -> None:
+        self._processes: dict[int, Process] | None = None
+        self._children: dict[int, list[int]] = {}
+        self._jobs: dict[tuple[int, int], bytes] = {}
+
+    def forget(self) -> None:
+        """Look again when asked next."""
+        self._processes = None
+
+    @property
+    def processes(self) -> dict[int, Process]:
+        """Pid -> process."""
+        if self._processes is None:
+            self._processes = dict(_look())
+            self._children = {}
+            for pid, process in self._processes.items():
+                self._children.setdefault(process.parent, []).append(pid)
+            ours = ((pid, self._processes[pid].started) for pid in self._children.get(os.getpid(), ()))
+            # Who has just been adopted by us is asked whose it is, once.
+            self._jobs = {key: self._jobs.get(key) or descendants.job_of(key[0]) for key in ours}
+        return self._processes
+
+    def family(self, roots: set[int]) -> dict[int, Process]:
+        """``roots`` and all their descendants."""
+        processes = self.processes
+        found: dict[int, Process] = {}
+        waiting = list(roots)
+        while waiting:
+            pid = waiting.pop()
+            if pid not in found and pid in processes:
+                found[pid] = processes[pid]
+                waiting += self._children.get(pid, ())
+        return found
+
+    def adopted(self, job: bytes) -> set[int]:
+        """Children of this process that say they are part of ``job``."""
+        processes = self.processes
+        return {pid for (pid, _), owner in self._jobs.items() if owner == job and pid in processes}
+
+
+class ProcessTree:
+    """The processes of one job: its session, their descendants, and whatever was once seen among these."""
+
+    def __init__(self, leader: int, lease: Lease, table: ProcessTable) -> None:
+        self._leader = leader
+        self._job = lease.job_id.encode()
+        self._limits = lease.limits
+        self._table = table
+        self._known: dict[int, Process] = {}
+        self._ticks_gone = 0
+
+    def breach(self) -> str | None:
+        """The name of a limit that is not kept, if any."""
+        name = self._measure()
+        if name is None:
+            return None
+        self._table.forget()
+        return self._measure()
+
+    def end(self) -> None:
+        """SIGKILL to all of them.
+
+        First they are stopped, until there is nobody who was not: what is stopped starts no others, and what it
+        has started is still known by its parent. Killed one by one, a fork bomb would outrun us.
+        """
+        stopped: set[tuple[int, int]] = set()
+        for _ in range(STOP_ROUNDS):
+            self._table.forget()
+            self._known = self._members()
+            running = {key: known for key, known in _keys(self._known) if key not in stopped}
+            if not running:
+                break
+            for (pid, _), known in running.items():
+                _send(pid, known, signal.SIGSTOP)
+            stopped |= running.keys()
+        for pid, known in self._known.items():
+            _send(pid, known, signal.SIGKILL)
+
+    def _measure(self) -> str | None:
+        members = self._members()
+        for (pid, started), process in _keys(self._known):
+            same = pid in members and members[pid].started == started
+            if not same and process.parent not in self._known:
+                self._ticks_gone += process.ticks  # else the one that waited for it has taken them over
+        self._known = members
+        limits = self._limits
+        if limits.max_processes and sum(member.tasks for member in members.values()) > limits.max_processes:
+            return "max_processes"
+        if limits.memory and self._memory() > limits.memory:
+            return "memory"
+        ticks = self._ticks_gone + sum(member.ticks for member in members.values())
+        if limits.cpu_time and ticks > limits.cpu_time * _TICKS:
+            return "cpu_time"
+        return None
+
+    def _members(self) -> dict[int, Process]:
+        processes = self._table.processes
+        roots = {pid for pid, process in processes.items() if process.session == self._leader}
+        roots |= {
+            pid
+            for pid, known in self._known.items()
+            if pid in processes and processes[pid].started == known.started
+        }
+        return self._table.family(roots | self._table.adopted(self._job))
+
+    def _memory(self) -> int:
+        resident = sum(member.pages for member in self._known.values()) * _PAGE_BYTES
+        if resident <= self._limits.memory:
+            return resident
+        # What several share was counted for each of them. To know better is costly, and seldom needed.
+        return sum(_proportional(pid, member) for pid, member in self._known.items())
+
+
+def _look() -> Iterator[tuple[int, Process]]:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (process := _process(int(name))) is not None:
+            yield int(name), process
+
+
+def _process(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None  # it has just ended
+    ticks = sum(map(int, fields[11:15]))
+    tasks = 0 if fields[0] in (b"Z", b"X") else int(fields[17])
+    return Process(int(fields[1]), int(fields[3]), tasks, ticks, int(fields[19]), int(fields[21]))
+
+
+def _send(pid: int, known: Process, number: signal.Signals) -> None:
+    descendants.send_same(pid, partial(_is_same, pid, known), number)
+
+
+def _is_same(pid: int, known: Process) -> bool:
+    process = _process(pid)
+    return process is not None and process.started == known.started
+
+
+def _keys(processes: dict[int, Process]) -> Iterator[tuple[tuple[int, int], Process]]:
+    for pid, process in processes.items():
+        yield (pid, process.started), process
+
+
+def _proportional(pid: int, process: Process) -> int:
+    """Bytes of memory of a process, what it shares divided by the number of those who do."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith((b"Pss:", b"SwapPss:"))) * 1024
+    except OSError:
+        return process.pages * _PAGE_BYTES  # another user's, or gone: the second look will tell

@@ -1,0 +1,16 @@
+"""Whatever a job has started ends with it, however it ends. Once each; `make chaos` times 20 rounds of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from .families import GIVE_UP_SECONDS, SHAPES, SITUATIONS, attempt
+from .run import sandbox
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_no_process_outlives_its_job(name: str) -> None:
+    with sandbox():
+        seconds = attempt(SITUATIONS[name])
+    assert seconds.keys() == SHAPES.keys()
+    assert {shape: took for shape, took in seconds.items() if took > GIVE_UP_SECONDS} == {}
