@@ -20,7 +20,7 @@ from .overlaps import overlaps
 MAX_CRASHES = 5
 FINAL = {JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED}
 
-PERMANENT_KEYS = {"schema", "dead_letter", "config", "wake:default"}
+PERMANENT_KEYS = {"schema", "origin", "dead_letter", "config", "wake:default"}
 """What may be in the server beside the jobs once all is over; nothing that belongs to a runner."""
 
 

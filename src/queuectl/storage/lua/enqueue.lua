@@ -87,6 +87,7 @@ end
 redis.call('ZADD', INDEX.pending, unpack(scores))
 if not schema then
   redis.call('SET', SCHEMA, ARGV[1])
+  redis.call('SET', ORIGIN, stamp(now))
 end
 if fields['env'] then
   redis.call('HSETNX', ENV .. fields['env'], 'variables', ARGV[2])
