@@ -124,6 +124,8 @@ def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
     stop = cli.spawn("worker", "stop", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def resume() -> None:
+        if system.network is not None:
+            system.network.proxy.heal()  # the storm stands still meanwhile, and could not do it
         stop.wait(cli.LONGEST_SECONDS)
         answer = cli.run("worker", "resume", "--json", code=None)
         for line in answer.lines:
