@@ -29,6 +29,7 @@ help:
 	@echo '             --plots for the plots of the documentation, --smoke to find only what is absurdly slow'
 	@echo 'make bench-peers   run the same jobs through other queues, from public packages'
 	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (an hour)'
+	@echo '             make chaos ARGS=--network: with a replica and a bad line; ARGS="--minutes 60": does anything grow?'
 	@echo 'make lint    check style and types'
 	@echo 'make clean   remove what these commands made, .venv/ included'
 	@echo

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import socket as sockets
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -48,3 +50,42 @@ def running(program: str, *extra: str) -> Iterator[Server]:
         process.kill()  # it holds nothing worth a shutdown
         process.wait()
         shutil.rmtree(folder)
+
+
+class TcpServer:
+    """A server on loopback whose data are on the disk: it can be killed, and started again at the same port."""
+
+    def __init__(self, program: str, folder: Path, *options: str) -> None:
+        with sockets.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address: tuple[str, int] = free.getsockname()
+        folder.mkdir()
+        self._log = folder / "log"
+        settings = {"port": str(self.address[1]), "bind": "127.0.0.1", "dir": str(folder), "save": ""}
+        settings |= {"appendonly": "yes", "appendfsync": "always", "repl-diskless-sync-delay": "0"}
+        self._command = [program, *(part for name, value in settings.items() for part in (f"--{name}", value))]
+        self._command += options
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT)
+        wait_until(self._answers)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, self._log.read_text()
+        try:
+            sockets.create_connection(self.address, timeout=1).close()
+        except OSError:
+            return False
+        return True

@@ -41,7 +41,10 @@ def main() -> None:
 
 def _forget_output() -> None:
     """Drop what could not be written: Python would try it once more at exit, and complain again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError:
+        os.close(1)  # no file can be opened any more
 
 
 def _replace_closed_streams() -> None:

@@ -1,4 +1,4 @@
-"""The long run: storms one after the other, then every kill point, then families of processes again and again.
+"""Storms one after the other, every kill point, families of processes; or another long run.
 
 Ends with 1 when a law was broken.
 """
@@ -15,11 +15,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from . import outage, steady
 from .checker import check
 from .families import BOUND_SECONDS, SHAPES, SITUATIONS, attempt
 from .figures import figures, line
 from .kill_points import POOL, RUNNER, try_point
-from .nemesis import NEMESES
+from .nemesis import ALL, NEMESES, NETWORK_NEMESES
 from .run import Plan, perform, sandbox
 
 MOST_POINTS = 1_000
@@ -27,13 +28,16 @@ MOST_POINTS = 1_000
 
 def main() -> int:
     options = _options()
+    if options.minutes or options.outage:
+        found = steady.report(options.minutes) if options.minutes else outage.report(options.outage)
+        _write(options, found)
+        return 1 if found["broken"] else 0
     began = time.time()
     kept = Path(tempfile.mkdtemp(prefix="chaos-"))
     report: dict[str, Any] = {"plan": {**vars(options), "json": None}, "runs": [], "kill_points": {}}
     for number in range(options.runs):
-        plan = Plan(
-            options.jobs, options.seconds, options.gap, options.seed + number, tuple(options.nemesis or NEMESES)
-        )
+        names = tuple(options.nemesis or (NETWORK_NEMESES if options.network else NEMESES))
+        plan = Plan(options.jobs, options.seconds, options.gap, options.seed + number, names, options.network)
         report["runs"].append(_storm(plan, kept / f"run-{number + 1}"))
         print(f"run {number + 1} of {options.runs} (seed {plan.seed}): {line(report['runs'][-1])}", flush=True)
     for who in () if options.no_kill_points else (RUNNER, POOL):
@@ -41,8 +45,7 @@ def main() -> int:
     report["families"] = {name: _family(name, options.families) for name in SITUATIONS if options.families}
     report["seconds"] = round(time.time() - began, 1)
     broken = _summary(report)
-    if options.json:
-        Path(options.json).write_text(json.dumps(report, indent=2) + "\n")
+    _write(options, report)
     if broken:
         print(f"What was written down is in {kept}")
     else:
@@ -50,11 +53,18 @@ def main() -> int:
     return 1 if broken else 0
 
 
+def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
+    if options.json:
+        Path(options.json).write_text(json.dumps(report, indent=2) + "\n")
+
+
 def _storm(plan: Plan, folder: Path) -> dict[str, Any]:
     folder.mkdir()
     with sandbox():
         history = perform(plan, folder)
     violations = check(history)
+    for name, why in history.left_out.items():
+        print(f"  {name} is left out: {why}")
     for violation in violations:
         print(f"  {violation.law}: {violation.text}")
     return figures(history, violations)
@@ -122,9 +132,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each rages (default: %(default)s)")
     parser.add_argument("--gap", type=float, default=1.0, help="seconds between faults (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the first; the next is one more (default: 1)")
+    parser.add_argument("--nemesis", action="append", choices=list(ALL), help="only this fault; may be repeated")
     parser.add_argument(
-        "--nemesis", action="append", choices=list(NEMESES), help="only this fault; may be repeated"
+        "--network", action="store_true", help="a server in the network and its replica, not the embedded one"
     )
+    parser.add_argument("--minutes", type=float, help="only a mixed load for so long: does anything grow?")
+    parser.add_argument("--outage", type=float, metavar="SECONDS", help="only a server that is away for so long")
     parser.add_argument("--no-kill-points", action="store_true", help="only the storms")
     parser.add_argument("--families", type=int, default=20, help="rounds of each situation (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write a report for programs")

@@ -15,7 +15,6 @@ def figures(history: History, violations: list[Violation]) -> dict[str, Any]:
     jobs = history.final["jobs"]
     found = overlaps(history)
     again = sum(len(attempts) - len({a.number for a in attempts}) for attempts in history.by_job().values())
-    last_fault = max((fault.until for fault in history.faults), default=history.drained_at)
     return {
         "jobs": len(history.kinds),
         "attempts": len(history.attempts),
@@ -31,7 +30,7 @@ def figures(history: History, violations: list[Violation]) -> dict[str, Any]:
         "repeated": again,
         "crashes": sum(int(job.get("crashes") or 0) for job in jobs.values()),
         "samples": len(history.samples),
-        "drain_seconds": round(history.drained_at - last_fault, 1),
+        "drain_seconds": round(history.drain_seconds, 1),
         "violations": [violation._asdict() for violation in violations],
     }
 
@@ -46,5 +45,5 @@ def line(found: dict[str, Any]) -> str:
     return (
         f"{found['jobs']} jobs, {faults} faults, {found['lost']} lost, overlaps: {double or 'none'}, "
         f"{found['repeated']} attempts repeated, {found['crashes']} crashes counted, "
-        f"drained {found['drain_seconds']:g} s after the last fault, {len(found['violations'])} violations"
+        f"drained in {found['drain_seconds']:g} s, {len(found['violations'])} violations"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +53,8 @@ class Fault(NamedTuple):
 class History(NamedTuple):
     """One run. ``kinds``: the acknowledged jobs, id -> kind; ``uncertain``: how many more there may be.
 
+    ``volatile``: those of the acknowledged that a replica may not have had.
+    ``left_out``: faults that can't be done on this machine, and why.
     ``final``: the last look at the server, the folders and the processes (see `system.aftermath`).
     """
 
@@ -64,7 +66,20 @@ class History(NamedTuple):
     final: Event
     lease_seconds: float = 3.0
     drained_at: float = 0.0
+    last_added_at: float = 0.0
+    volatile: frozenset[str] = frozenset()
+    left_out: Mapping[str, str] = {}
     bound_seconds: float = 60.0
+
+    @property
+    def loses_writes(self) -> bool:
+        """Whether a replica took over, which may have missed the last moments of its primary."""
+        return any(fault.name == "promote_replica" for fault in self.faults)
+
+    @property
+    def drain_seconds(self) -> float:
+        """From the last fault's end, or the last job if that came later, until all was done."""
+        return self.drained_at - max([self.last_added_at, *(fault.until for fault in self.faults)])
 
     def by_job(self) -> dict[str, list[Attempt]]:
         """The attempts of each job, by fence."""
@@ -104,6 +119,11 @@ def from_events(events: list[Event], notes: Iterable[str]) -> History:
         final=final,
         lease_seconds=run["lease_seconds"],
         drained_at=drained["at"],
+        left_out={name: why for event in of("left_out") for name, why in event["why"].items()},
+        volatile=frozenset(
+            job_id for event in of("acknowledged") if not event.get("durable", True) for job_id in event["ids"]
+        ),
+        last_added_at=max((event["at"] for event in of("acknowledged")), default=0.0),
         bound_seconds=run["bound_seconds"],
     )
 

@@ -19,8 +19,11 @@ class Kind(NamedTuple):
 
 _PLAIN = JobOptions()
 
+# Those with no share are planted by `foreign_records`.
 KINDS = {
     "ok": Kind("sh job.sh ok", _PLAIN, JobState.COMPLETED, 6),
+    "older": Kind("", _PLAIN, JobState.COMPLETED, 0),
+    "newer": Kind("", _PLAIN, JobState.DEAD, 0),
     "print": Kind("sh job.sh print", _PLAIN, JobState.COMPLETED, 2),
     "shell": Kind("sh job.sh ok && true; :", _PLAIN, JobState.COMPLETED, 1),
     "nap": Kind("sh job.sh sleep 3", _PLAIN, JobState.COMPLETED, 3),

@@ -9,26 +9,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import cli
 from queuectl.errors import QueuectlError
+from queuectl.storage.submit import SCHEMA
 
 from . import survey
+from .blow import Blow, Nemesis
 from .history import Recorder
+from .network import cut_network, half_open_network, promote_replica, slow_network
+from .shortages import fill_disk, fill_log_disk, no_descriptors, no_processes
 from .system import LEASE_SECONDS, System
-
-
-class Blow(NamedTuple):
-    """What a fault did: to whom, and how it is made good after so many seconds, if it is."""
-
-    pids: Iterable[int] = ()
-    undo: Callable[[], None] | None = None
-    after_seconds: float = 0.0
-
-
-Nemesis = Callable[[System, random.Random], Blow | None]
-"""None when there was nothing to break."""
 
 
 def kill_pool(system: System, rng: random.Random) -> Blow | None:
@@ -98,6 +89,33 @@ def fill_memory(system: System, rng: random.Random) -> Blow | None:
     return Blow((), lambda: _until_told("CONFIG", "SET", "maxmemory", "0"), 1.0)
 
 
+def drop_connections(system: System, rng: random.Random) -> Blow | None:
+    """The server hangs up on everybody."""
+    return Blow() if _tell_server("CLIENT", "KILL", "TYPE", "normal") else None
+
+
+def newer_schema(system: System, rng: random.Random) -> Blow | None:
+    """The records' version is a later one, for a second: old programs have to keep their hands off."""
+    if not _tell_server("SET", "queuectl:schema", str(SCHEMA + 1)):
+        return None
+    return Blow((), lambda: _until_told("SET", "queuectl:schema", str(SCHEMA)), 1.0)
+
+
+def foreign_records(system: System, rng: random.Random) -> Blow | None:
+    """Jobs as an older and as a newer version may have written them, beside those of this one."""
+    planted = {kind: [f"{rng.getrandbits(64):016x}"] for kind in ("older", "newer")}
+    commands = [
+        line for kind, (job_id,) in planted.items() for line in survey.record_of(kind, job_id, system.folder)
+    ]
+    return Blow(planted=planted) if _tell_server_all([("MULTI",), *commands, ("EXEC",)]) else None
+
+
+def shift_clock(system: System, rng: random.Random) -> Blow | None:
+    """The host's clock is off by an hour, for all Python programs of ours."""
+    system.set_clock(rng.choice((-3600.0, 3600.0)))
+    return Blow((), lambda: system.set_clock(0.0), 2.0)
+
+
 def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
     """`worker stop`, and a second later `worker resume`."""
     if system.paused:
@@ -106,6 +124,8 @@ def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
     stop = cli.spawn("worker", "stop", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def resume() -> None:
+        if system.network is not None:
+            system.network.proxy.heal()  # the storm stands still meanwhile, and could not do it
         stop.wait(cli.LONGEST_SECONDS)
         answer = cli.run("worker", "resume", "--json", code=None)
         for line in answer.lines:
@@ -126,22 +146,48 @@ def drain_twice(system: System, rng: random.Random) -> Blow | None:
     return Blow([pool])
 
 
-NEMESES: dict[str, Nemesis] = {
-    nemesis.__name__: nemesis
-    for nemesis in (
-        kill_runner,
-        kill_server,
-        freeze_runner,
-        kill_pool,
-        flush_scripts,
-        kill_guardian,
-        fill_memory,
-        kill_pool_and_runners,
-        stop_and_resume,
-        kill_all,
-        drain_twice,
-    )
-}
+_LOCAL = (
+    kill_runner,
+    kill_server,
+    freeze_runner,
+    kill_pool,
+    flush_scripts,
+    kill_guardian,
+    fill_memory,
+    kill_pool_and_runners,
+    stop_and_resume,
+    kill_all,
+    drain_twice,
+    fill_disk,
+    no_processes,
+    no_descriptors,
+    fill_log_disk,
+    drop_connections,
+    newer_schema,
+    foreign_records,
+    shift_clock,
+)
+
+_NETWORK = (
+    slow_network,
+    half_open_network,
+    cut_network,
+    promote_replica,
+    kill_runner,
+    kill_pool,
+    freeze_runner,
+    flush_scripts,
+    drop_connections,
+    stop_and_resume,
+)
+
+NEMESES: dict[str, Nemesis] = {nemesis.__name__: nemesis for nemesis in _LOCAL}
+"""What is done to a queue on the embedded server."""
+
+NETWORK_NEMESES: dict[str, Nemesis] = {nemesis.__name__: nemesis for nemesis in _NETWORK}
+"""What is done to a queue on servers in the network."""
+
+ALL: dict[str, Nemesis] = NEMESES | NETWORK_NEMESES
 
 KILLS = {"kill_runner", "kill_pool", "kill_pool_and_runners", "kill_all"}
 FREEZES = {"freeze_runner"}
@@ -165,11 +211,15 @@ class Storm:
             self._round = self._rng.sample(self._names, len(self._names))
         name = self._round.pop()
         began = time.time()
-        blow = NEMESES[name](self._system, self._rng)
+        blow = ALL[name](self._system, self._rng)
         if blow is None:
             return False
         self._number += 1
         self._recorder.note("fault", name=name, number=self._number, began=began, pids=list(blow.pids))
+        if blow.uncertain:
+            self._recorder.note("unacknowledged", job="", count=blow.uncertain, why=name)
+        for kind, ids in blow.planted.items():
+            self._recorder.note("acknowledged", job=kind, ids=ids)
         if blow.undo is not None:
             self._pending.append((time.monotonic() + blow.after_seconds, self._number, blow.undo))
         return True
@@ -204,9 +254,13 @@ def _send(pid: int, number: signal.Signals) -> None:
 
 
 def _tell_server(*words: str) -> bool:
+    return _tell_server_all([words])
+
+
+def _tell_server_all(commands: list[tuple[str, ...]]) -> bool:
     try:
         with survey.server() as queue:
-            queue.exchange([words])
+            queue.exchange(commands)
     except QueuectlError:
         return False
     return True

@@ -12,7 +12,10 @@ WINDOW_SECONDS = 2.0
 
 
 class Overlap(NamedTuple):
-    """``seconds`` for which both were seen to live; ``why``: "frozen", "killed", or "" when nothing explains it."""
+    """``seconds`` for which both were seen to live.
+
+    ``why``: "frozen", "killed", "forgotten claim" (a replica took over), or "" when nothing explains it.
+    """
 
     job_id: str
     earlier: Attempt
@@ -47,6 +50,10 @@ def _explanation(history: History, earlier: Attempt, later: Attempt) -> tuple[st
         return "frozen", max(0.0, thawed - later.started) + WINDOW_SECONDS
     if any(fault.name in KILLS and fault.at <= later.started for fault in hit):
         return "killed", WINDOW_SECONDS
+    if any(
+        f.name == "promote_replica" and earlier.started <= f.until and f.at <= later.last for f in history.faults
+    ):
+        return "forgotten claim", float("inf")
     return "", -1.0
 
 

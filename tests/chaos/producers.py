@@ -9,10 +9,10 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from cli import finish, spawn
+from cli import Answer, finish, spawn
 from queuectl.errors import QueuectlError
 from queuectl.producer import Producer
 from queuectl.storage import RedisStorage
@@ -24,30 +24,53 @@ BATCH = 15
 PATIENCE_SECONDS = 60.0
 """A job that can't be added for so long ends the run: the server should be back by then."""
 
-REFUSAL = "nothing was stored"
+REFUSALS = ("nothing was stored", "newer than this queuectl")
 """Said of a job that is certain not to be there; of one whose answer was lost nobody knows."""
 
-Add = Callable[[Kind, int], tuple[list[str], int, str]]
-"""Adds so many jobs of a kind: ids that were acknowledged, how many are uncertain, and why."""
+
+class Add(Protocol):
+    """Adds so many jobs of a kind: ids that were acknowledged, how many are uncertain, and why.
+
+    ``durable``: whether what was acknowledged is on the disks of the server and its replica.
+    """
+
+    durable: bool
+
+    def __call__(self, kind: Kind, count: int) -> tuple[list[str], int, str]: ...
 
 
-def by_command(kind: Kind, count: int) -> tuple[list[str], int, str]:
+class ByCommand:
     """`queuectl enqueue COMMAND`, one job."""
-    answer = finish(spawn("enqueue", *option_words(kind.options), kind.command))
-    return answer.lines, 0 if answer.code == 0 else 1, answer.err
+
+    def __init__(self, *, durable: bool) -> None:
+        self.durable = durable
+        self._words = ["--durable"] if durable else []
+
+    def __call__(self, kind: Kind, count: int) -> tuple[list[str], int, str]:
+        answer = finish(spawn("enqueue", *self._words, *option_words(kind.options), kind.command))
+        return self._told(answer, 1)
+
+    def _told(self, answer: Answer, count: int) -> tuple[list[str], int, str]:
+        # Ids are printed before their durability is known.
+        ids = answer.lines if answer.code == 0 or not self.durable else []
+        return ids, 0 if answer.code == 0 else count - len(ids), answer.err
 
 
-def from_lines(kind: Kind, count: int) -> tuple[list[str], int, str]:
+class FromLines(ByCommand):
     """`queuectl enqueue --from -`."""
-    process = spawn("enqueue", "--from", "-", *option_words(kind.options), stdin=subprocess.PIPE)
-    answer = finish(process, (kind.command + "\n").encode() * count)
-    return answer.lines, 0 if answer.code == 0 else count - len(answer.lines), answer.err
+
+    def __call__(self, kind: Kind, count: int) -> tuple[list[str], int, str]:
+        words = ["enqueue", "--from", "-", *self._words, *option_words(kind.options)]
+        answer = finish(spawn(*words, stdin=subprocess.PIPE), (kind.command + "\n").encode() * count)
+        return self._told(answer, count)
 
 
 class ByProgram:
-    """Through the classes, with a connection that stays."""
+    """Through the classes, with a connection that stays; never durable."""
 
-    def __init__(self) -> None:
+    durable = False
+
+    def __init__(self, *, durable: bool) -> None:
         self._producer = Producer(RedisStorage())
 
     def __call__(self, kind: Kind, count: int) -> tuple[list[str], int, str]:
@@ -60,20 +83,16 @@ class ByProgram:
         return ids, 0, ""
 
 
-WAYS: list[tuple[Callable[[], Add], int]] = [
-    (lambda: by_command, 1),
-    (lambda: from_lines, BATCH),
-    (ByProgram, 5),
-]
+WAYS: list[tuple[type[ByCommand] | type[ByProgram], int]] = [(ByCommand, 1), (FromLines, BATCH), (ByProgram, 5)]
 """How jobs are added, and how many at a time."""
 
 
-def produce(number: int, jobs: int, seconds: float, seed: int) -> None:
+def produce(number: int, jobs: int, seconds: float, seed: int, *, durable: bool) -> None:
     """Add so many jobs, spread over so many seconds."""
     rng = random.Random(f"{seed} producer {number}")
     recorder = Recorder(Path(f"producer-{number}.jsonl"))
     make, most = WAYS[number % len(WAYS)]
-    add = make()
+    add: Add = make(durable=durable)
     names, shares = list(KINDS), [kind.share for kind in KINDS.values()]
     began, done = time.monotonic(), 0
     while done < jobs:
@@ -89,9 +108,9 @@ def _add_all(recorder: Recorder, add: Add, name: str, count: int) -> None:
     while count > 0:
         ids, uncertain, why = add(KINDS[name], count)
         if ids:
-            recorder.note("acknowledged", job=name, ids=ids)
+            recorder.note("acknowledged", job=name, ids=ids, durable=add.durable)
         if uncertain:
-            kind = "refused" if REFUSAL in why else "unacknowledged"
+            kind = "refused" if any(refusal in why for refusal in REFUSALS) else "unacknowledged"
             recorder.note(kind, job=name, count=uncertain, why=why)
             assert "Traceback" not in why, why
             assert time.monotonic() < give_up, f"no job could be added: {why}"
@@ -100,4 +119,4 @@ def _add_all(recorder: Recorder, add: Add, name: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    produce(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    produce(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), durable=sys.argv[5] != "")

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,10 +21,14 @@ from queuectl.server.embedded import EmbeddedServer
 
 from . import history, survey
 from .nemesis import NEMESES, Storm
+from .network import Network
+from .shortages import left_out, small_disks
 from .survey import Sampler
 from .system import LEASE_SECONDS, System
 
-PRODUCERS = 3
+SHARES = (0.1, 0.45, 0.45)
+"""Of the jobs, for each producer: those that start a program for each job would take the machine for themselves."""
+
 BOUND_SECONDS = 60.0
 TESTS = Path(__file__).parents[1]
 UNFINISHED = (JobState.PENDING, JobState.PROCESSING, JobState.FAILED)
@@ -38,6 +42,7 @@ class Plan(NamedTuple):
     gap_seconds: float = 1.0
     seed: int = 0
     nemeses: tuple[str, ...] = tuple(NEMESES)
+    network: bool = False
 
 
 @contextmanager
@@ -49,13 +54,28 @@ def sandbox() -> Iterator[None]:
     os.environ.update(QUEUECTL_HOME=str(folder / "h"), QUEUECTL_CONFIG=str(folder / "config.toml"))
     os.environ["QUEUECTL_ALLOW_ROOT"] = "yes"
     try:
-        yield
+        with small_disks(folder / "h"):
+            try:
+                yield
+            finally:
+                end_everything(folder / "h")
+                EmbeddedServer(str(folder / "h")).stop()
     finally:
-        end_everything(folder / "h")
-        EmbeddedServer(str(folder / "h")).stop()
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder)
+
+
+@contextmanager
+def in_folder(folder: Path) -> Iterator[None]:
+    """Be there, with what jobs need: they run where they are added."""
+    shutil.copy(Path(__file__).parent / "job.sh", folder)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def perform(plan: Plan, folder: Path) -> history.History:
@@ -63,13 +83,34 @@ def perform(plan: Plan, folder: Path) -> history.History:
     shutil.copy(Path(__file__).parent / "job.sh", folder)
     recorder = history.Recorder(folder / "events.jsonl")
     recorder.note("run", lease_seconds=LEASE_SECONDS, bound_seconds=BOUND_SECONDS, plan=plan._asdict())
-    system = System(folder)
+    with line_to_servers(folder) if plan.network else nullcontext() as network:
+        system = System(folder, network=network)
+        return _perform(plan, folder, recorder, system)
+
+
+@contextmanager
+def line_to_servers(folder: Path) -> Iterator[Network]:
+    """Servers in the network for this run, named in the environment."""
+    network = Network(folder)
+    os.environ["QUEUECTL_REDIS_URL"] = network.url
+    try:
+        yield network
+    finally:
+        end_everything(Path(os.environ["QUEUECTL_HOME"]))
+        network.close()
+        del os.environ["QUEUECTL_REDIS_URL"]
+
+
+def _perform(plan: Plan, folder: Path, recorder: history.Recorder, system: System) -> history.History:
     system.keep_up()
-    producers = [_producer(number, plan, folder) for number in range(PRODUCERS)]
+    producers = [_producer(number, plan, folder) for number in range(len(SHARES))]
     sampler = Sampler(history.Recorder(folder / "samples.jsonl"))
     sampler.start()
     try:
-        _rage(Storm(system, recorder, plan.seed, plan.nemeses), system, plan, producers)
+        skipped = left_out(system.home, plan.nemeses)
+        recorder.note("left_out", why=skipped)
+        names = [name for name in plan.nemeses if name not in skipped]
+        _rage(Storm(system, recorder, plan.seed, names), system, plan, producers)
         for producer in producers:
             assert producer.wait(BOUND_SECONDS) == 0, "a producer failed"
         _until_done(system)
@@ -118,11 +159,12 @@ def _until_done(system: System) -> None:
 
 
 def _producer(number: int, plan: Plan, folder: Path) -> subprocess.Popen[bytes]:
-    share = plan.jobs // PRODUCERS + (number < plan.jobs % PRODUCERS)
-    words = [str(number), str(share), f"{plan.seconds * 0.85:g}", str(plan.seed)]
+    shares = [round(plan.jobs * share) for share in SHARES[1:]]
+    share = [plan.jobs - sum(shares), *shares][number]
+    words = [str(number), str(share), f"{plan.seconds * 0.85:g}", str(plan.seed), "durable" * plan.network]
     return subprocess.Popen(
         [sys.executable, "-m", "chaos.producers", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": str(TESTS)},  # by the true clock: it dates what it writes down
         stdin=subprocess.DEVNULL,
     )

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]   namespace
 -- Reply     JSON: {now, counts: state -> number by its index, statuses: state -> number by the hashes,
---           processing: {id...} by the hashes, leased: {id...}, misplaced: {{id, status, indexes}...}}
+--           processing: {id...} by the hashes, leased: {id...}, misplaced: {{id, status, indexes}...},
+--           retries: {id, when it is due, ...}}
 local prefix = KEYS[1]
 local INDEX = {
   pending = ':idx:pending',
@@ -47,4 +48,5 @@ return cjson.encode({
   processing = processing,
   leased = leased,
   misplaced = misplaced,
+  retries = redis.call('ZRANGE', prefix .. INDEX.failed, 0, -1, 'WITHSCORES'),
 })

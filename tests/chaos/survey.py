@@ -35,7 +35,7 @@ def look(queue: RedisStorage) -> dict[str, Any]:
     found = json.loads(text)
     # Lua can't tell an empty list from an empty table.
     return {
-        name: value or ([] if name in ("processing", "leased", "misplaced") else value)
+        name: value or ([] if name in ("processing", "leased", "misplaced", "retries") else value)
         for name, value in found.items()
     }
 
@@ -62,6 +62,27 @@ def dead_letters(queue: RedisStorage) -> list[str]:
     """The list of dead jobs."""
     (ids,) = queue.exchange([("LRANGE", f"{queue.keys.namespace}:dead_letter", 0, -1)])
     return [job_id.decode() for job_id in ids]
+
+
+def record_of(kind: str, job_id: str, folder: Path) -> list[tuple[str, ...]]:
+    """What puts a pending job into the queue as another version would: fewer fields, or some of unknown meaning."""
+    fields = {
+        "status": "pending",
+        "command": "sh job.sh ok",
+        "cwd": str(folder),
+        "created_at": "1.0",
+        "max_retries": "2",
+        "backoff_base": "0.2",
+        "backoff_factor": "2",
+        **({"form": "container", "image": "debian:14", "attempts": "0"} if kind == "newer" else {}),
+    }
+    job, index, ids = f"queuectl:jobs:{job_id}", "queuectl:idx:pending", f"queuectl:ids:{job_id[:4]}"
+    return [
+        ("HSET", job, *(part for pair in fields.items() for part in pair)),
+        ("SADD", ids, job_id),
+        ("ZADD", index, "1.0", job_id),
+        ("LPUSH", "queuectl:jobs", job_id),
+    ]
 
 
 class Sampler(threading.Thread):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cli
 from queuectl.logs.layout import Run, Segment, parse
@@ -15,9 +16,25 @@ from queuectl.server.embedded import EmbeddedServer
 
 from . import survey
 
+if TYPE_CHECKING:
+    from .network import Network
+
 LEASE_SECONDS = 3.0
 GRACE_SECONDS = 0.5
-WORKERS = 4
+WORKERS = 6
+
+
+SHIFTED = Path(__file__).parent / "shifted"
+"""On PYTHONPATH it moves the clock; see the `sitecustomize` there."""
+
+
+def clock_environment(folder: Path) -> dict[str, str]:
+    """What a program needs to go by this run's clock."""
+    clock = folder / "clock"
+    if not clock.exists():
+        clock.write_bytes(struct.pack("d", 0.0))
+    path = os.pathsep.join(filter(None, (str(SHIFTED), os.environ.get("PYTHONPATH"))))
+    return {"CHAOS_CLOCK": str(clock), "PYTHONPATH": path}
 
 
 class Process(NamedTuple):
@@ -45,8 +62,10 @@ class Process(NamedTuple):
 class System:
     """Pools in one state folder, started again as a service manager would."""
 
-    def __init__(self, folder: Path, pools: int = 2) -> None:
+    def __init__(self, folder: Path, pools: int = 2, network: Network | None = None) -> None:
+        self.network = network
         self.home = Path(os.environ["QUEUECTL_HOME"])
+        self.folder = folder
         self.paused = False
         self._wanted = pools
         self._pools: list[int] = []
@@ -96,6 +115,13 @@ class System:
         """The embedded server's process, if it answers."""
         return EmbeddedServer(str(self.home)).status().pid
 
+    # Clock ----------------------------------------------------------------------------------------
+
+    def set_clock(self, seconds: float) -> None:
+        """From now on Python's clock is so much ahead, in all programs that have `clock_environment`."""
+        with (self.folder / "clock").open("r+b") as file:
+            file.write(struct.pack("d", seconds))
+
     # Pools ----------------------------------------------------------------------------------------
 
     def keep_up(self) -> None:
@@ -106,7 +132,8 @@ class System:
     def start_pool(self, *options: str) -> subprocess.Popen[bytes]:
         words = ["worker", "start", "--count", str(WORKERS), "--quiet"]
         words += ["--lease", f"{LEASE_SECONDS:g}", "--grace", f"{GRACE_SECONDS:g}", *options]
-        process = cli.spawn(*words, stdout=subprocess.DEVNULL, stderr=self._messages)
+        env = clock_environment(self.folder)
+        process = cli.spawn(*words, stdout=subprocess.DEVNULL, stderr=self._messages, env=env)
         self._own.append(process)
         self._pools.append(process.pid)
         return process

@@ -36,7 +36,7 @@ def run(job_id: str, number: int, fence: int, at: float, code: int | None, runne
 def clean() -> History:
     """Three jobs: one completes, one fails three times, one is run again since its worker was killed."""
     counts = {"completed": 2, "dead": 1}
-    nowhere: dict[str, Any] = {"misplaced": [], "processing": [], "leased": []}
+    nowhere: dict[str, Any] = {"misplaced": [], "processing": [], "leased": [], "retries": []}
     return History(
         kinds={OK: "ok", FAILING: "fail", REPEATED: "nap"},
         uncertain=0,
@@ -115,6 +115,10 @@ def both(*breaks: Break) -> Break:
     return broken
 
 
+# Both were seen to wait; the one that is due at 20 begins four seconds after the one that is due at 21.
+OVERTAKEN = [OK, "20.0", REPEATED, "21.0"]
+OVERTAKING = (run(OK, 2, 2, 25.5, 0), run(REPEATED, 2, 3, 21.5, 0))
+
 VIOLATIONS: list[tuple[str, str, Break]] = [
     ("nothing_is_lost", "a job is gone", final(lambda found: found["jobs"].pop(OK))),
     ("nothing_is_lost", "a job is not over", jobs(OK, status="pending")),
@@ -144,6 +148,7 @@ VIOLATIONS: list[tuple[str, str, Break]] = [
     ("caps_hold", "attempts", jobs(FAILING, attempts="4")),
     ("caps_hold", "crashes", jobs(OK, crashes="6")),
     ("retries_wait", "the second is too early", instead(3, started=11.7)),
+    ("retries_come_in_order", "the first comes last", both(sample(retries=OVERTAKEN), runs(*OVERTAKING))),
     ("nothing_is_left", "a process", final(lambda found: found["processes"].append([4, "sleep"]))),
     ("nothing_is_left", "a worker's record", final(lambda found: found["keys"].append("worker:w-1"))),
     ("nothing_is_left", "messages for a runner", final(lambda found: found["keys"].append("control:w"))),

@@ -16,7 +16,7 @@ def test_the_oldest_come_first_and_no_more_than_wanted(storage: RedisStorage) ->
 
 def test_an_empty_queue_gives_nothing_and_plans_nothing(storage: RedisStorage) -> None:
     answer = look(storage, 5)
-    assert answer == (False, None, 0, [], [])
+    assert answer == (False, None, 0, [], [], "")
 
 
 def test_a_lease_holds_all_that_a_worker_needs(storage: RedisStorage) -> None:

@@ -14,7 +14,7 @@ from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import EXPIRED, add, beat, bury, claim, complete, fail, finish, key, prune
 
-PERMANENT = {"config", "schema"}
+PERMANENT = {"config", "origin", "schema"}
 CAPPED = {"wake:default": 1, "set_aside": 1_000}
 EXPIRING = ("worker:", "control:")
 

@@ -7,7 +7,7 @@ import pytest
 from queuectl.errors import BadConfiguration, QueuectlError
 from queuectl.storage import RedisStorage
 from queuectl.storage.submit import SCHEMA
-from steps import add, add_as, key, new_ids, queue_of
+from steps import add, add_as, beat, key, look, new_ids, queue_of
 
 
 def test_the_first_job_writes_it(storage: RedisStorage) -> None:
@@ -39,3 +39,25 @@ def test_one_that_cannot_be_read_is_not_taken_for_ours(storage: RedisStorage, ru
     with pytest.raises(QueuectlError, match="version"):
         add_as(storage, ids)
     assert storage.exist(ids) == [False]
+
+
+def test_jobs_of_a_newer_one_are_not_claimed_nor_touched(storage: RedisStorage) -> None:
+    (job_id,) = add(storage)
+    storage.r.set(key(storage, "schema"), SCHEMA + 1)
+    claim = look(storage)
+    assert (claim.newer, claim.leases, claim.pending) == (str(SCHEMA + 1), [], 1)
+    assert queue_of(storage) == [job_id]
+    storage.r.set(key(storage, "schema"), SCHEMA)
+    assert [lease.job_id for lease in look(storage).leases] == [job_id]
+
+
+def test_a_queue_that_was_emptied_has_another_origin(storage: RedisStorage) -> None:
+    assert beat(storage).origin == ""
+    add(storage)
+    first = beat(storage).origin
+    add(storage)
+    assert first == beat(storage).origin != ""
+    storage.r.delete(*storage.r.keys(f"{storage.keys.namespace}:*"))
+    assert beat(storage).origin == ""
+    add(storage)
+    assert beat(storage).origin not in ("", first)

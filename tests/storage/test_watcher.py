@@ -7,9 +7,11 @@ from threading import Thread
 
 import pytest
 
+from queuectl.errors import JobNotFound
 from queuectl.model.job import COMPLETED, DEAD, RETRY
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage import watcher as watcher_module
 from queuectl.storage.watcher import Watcher
 from steps import add_one, claim, complete, finish
 
@@ -45,3 +47,13 @@ def test_a_failure_that_is_tried_again_is_no_end(storage: RedisStorage) -> None:
         assert watcher.wait(0.01) is None
         storage.cancel([job_id])
         assert watcher.wait(20) is JobState.CANCELLED
+
+
+def test_a_job_that_vanishes_ends_the_wait(storage: RedisStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher_module, "LOOK_SECONDS", 0.01)
+    job_id = add_one(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        assert watcher.wait(0) is None
+        storage.r.delete(storage.keys.job(job_id))
+        with pytest.raises(JobNotFound, match="not in the queue any more"):
+            watcher.wait(20)

@@ -16,6 +16,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from
 from queuectl.storage.encoding import mapping
 from queuectl.storage.scripts import CHUNK, Call
+from queuectl.storage.submit import SCHEMA
 
 
 class Spoiled(NamedTuple):
@@ -27,23 +28,31 @@ class Spoiled(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What a claim gave. ``next_due`` is in seconds, ``None`` when nothing is planned."""
+    """What a claim gave. ``next_due`` is in seconds, ``None`` when nothing is planned.
+
+    ``newer``: the version of the server's records, when it is later than ours; then nothing was claimed.
+    """
 
     stopped: bool
     next_due: float | None
     pending: int
     leases: list[Lease]
     spoiled: list[Spoiled]
+    newer: str = ""
 
 
 class Pulse(NamedTuple):
-    """What a heartbeat told. ``lost`` are leases, as id and fence, that are another's now."""
+    """What a heartbeat told. ``lost`` are leases, as id and fence, that are another's now.
+
+    ``origin``: when the queue's first job came, "" if none has; another one is another queue.
+    """
 
     stopped: bool
     next_due: float | None
     pending: int
     lost: list[tuple[str, int]]
     cancelled: list[tuple[str, int]]
+    origin: str
 
 
 class WorkerState(NamedTuple):
@@ -82,7 +91,7 @@ class Overview(NamedTuple):
 
 def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:
     """Lease up to ``want`` jobs to ``runner``."""
-    return Call("claim", (runner, host, lease_seconds, want, *LEASE_FIELDS), _claim_from)
+    return Call("claim", (runner, host, lease_seconds, want, SCHEMA, *LEASE_FIELDS), _claim_from)
 
 
 def finish(results: Sequence[tuple[Lease | Spoiled, Outcome, str]]) -> Call[list[str]]:
@@ -219,6 +228,8 @@ def _due_from(text: bytes) -> float | None:
 
 
 def _claim_from(reply: Sequence[Any]) -> Claim:
+    if reply[0] == b"newer":
+        return Claim(False, None, reply[2], [], [], reply[3].decode("utf-8", "replace"))
     leases: list[Lease] = []
     spoiled: list[Spoiled] = []
     for row in reply[3:]:
@@ -230,7 +241,15 @@ def _claim_from(reply: Sequence[Any]) -> Claim:
 
 
 def _pulse_from(reply: Sequence[Any]) -> Pulse:
-    return Pulse(reply[0] == b"true", _due_from(reply[1]), reply[2], _leases(reply[3]), _leases(reply[4]))
+    stop, due, pending, lost, cancelled, origin = reply
+    return Pulse(
+        stop == b"true",
+        _due_from(due),
+        pending,
+        _leases(lost),
+        _leases(cancelled),
+        origin.decode(),
+    )
 
 
 def _page_from(reply: Sequence[Any]) -> Page:

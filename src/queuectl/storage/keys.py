@@ -21,6 +21,7 @@ key                         type         holds; lives until
 ``control:<runner>``        List         messages to one runner; expires after an hour
 ``set_aside``               List         ids found in the queue that no job can have; the last 1,000
 ``schema``                  String       version of this layout; permanent
+``origin``                  String       when the first job came, so that a FLUSHALL is noticed; permanent
 ``done:<id>``               channel      says the final state of a job that somebody waits for
 ==========================  ===========  ==============================================================
 """

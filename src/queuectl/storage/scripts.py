@@ -60,6 +60,12 @@ def digest(name: str) -> str:
     return hashlib.sha1(source(name), usedforsecurity=False).hexdigest()
 
 
+def load_all() -> None:
+    """Read all scripts now: one that is needed when no file can be opened is there already."""
+    for name in names():
+        digest(name)
+
+
 def names() -> Iterable[str]:
     """The names of all scripts."""
     return sorted(entry.removesuffix(".lua") for entry in os.listdir(_FOLDER) if entry.endswith(".lua"))

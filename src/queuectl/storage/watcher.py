@@ -6,7 +6,7 @@ import select
 import time
 from typing import Any
 
-from queuectl.errors import ServerUnreachable
+from queuectl.errors import JobNotFound, ServerUnreachable
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.settings import Settings
 from queuectl.storage import calls
@@ -19,12 +19,16 @@ from queuectl.storage.scripts import Command, command
 PATIENCE_SECONDS = 60.0
 """How long a server that went away is waited for."""
 
+LOOK_SECONDS = 5.0
+"""The job is looked at again so often: one that was removed never ends."""
+
 
 class Watcher:
     """Listens on a job's channel, on a connection of its own.
 
     First it subscribes, then it looks: an end in between is seen twice rather than missed. If the server goes
-    away, it is done again once it is back; ServerUnreachable if that takes longer than PATIENCE_SECONDS.
+    away, it is done again once it is back; ServerUnreachable if that takes longer than PATIENCE_SECONDS,
+    JobNotFound if there is no such job, or no more.
     """
 
     def __init__(self, settings: Settings, job_id: str) -> None:
@@ -36,7 +40,7 @@ class Watcher:
         self._listen()
 
     def wait(self, seconds: float) -> JobState | None:
-        """The job's final state; None if it is not over after ``seconds``, or not known at all."""
+        """The job's final state; None if it is not over after ``seconds``."""
         deadline = time.monotonic() + seconds
         while self._state not in FINAL:
             left = max(0.0, deadline - time.monotonic())
@@ -46,6 +50,9 @@ class Watcher:
                     self._listen()
                 elif select.select([self._connection], [], [], left)[0]:
                     self._hear(self._connection)
+                elif time.monotonic() > self._look_at:
+                    self.close()
+                    self._listen()
             except ServerUnreachable:
                 self.close()
                 self._lost_at = self._lost_at or time.monotonic()
@@ -69,6 +76,13 @@ class Watcher:
         self._state = _ask(other, watch).decode()
         other.close()
         self._connection, self._lost_at = connection, None
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        if not self._state:
+            self.close()
+            raise JobNotFound(
+                f"Job {self._job_id} is not in the queue any more.",
+                "It was removed, or the server was emptied. See: queuectl list",
+            )
 
     def _hear(self, connection: Connection) -> None:
         for kind, _, state in connection.receive():

@@ -152,7 +152,11 @@ def _is_server(pid: int) -> bool:
 
 def _children_by_scan() -> list[int]:
     found = []
-    for name in os.listdir("/proc"):
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []  # too many open files; who asks will ask again
+    for name in names:
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 
@@ -11,9 +12,13 @@ from queuectl.handover import HANDED_OVER
 from queuectl.settings import Settings
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.record import pools_folder
+from queuectl.worker.report import Reporter
 
 # Not -m: that would import from the current directory first, whatever lies there.
 _PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from queuectl.__main__ import main; main()"
+
+PATIENCE_SECONDS = 10.0
+"""After so long without workers it is said where to look."""
 
 MESSAGES_BYTES = 1 << 20
 """A file of messages that has grown larger is begun anew by the next pool."""
@@ -40,6 +45,8 @@ def start_detached(settings: Settings, options: PoolOptions) -> int:
             start_new_session=True,
         )
         os.close(announce)
+        if not select.select([ready], [], [], PATIENCE_SECONDS)[0]:
+            Reporter.say(f"the workers are not up yet; what keeps them is in {path}")
         if os.read(ready, 16):
             process.returncode = 0  # it lives on without us; this object must not wait for it
             return process.pid

@@ -18,10 +18,12 @@ from queuectl.storage.calls import Claim, Pulse, Spoiled, WorkerState
 from queuectl.storage.codec import Lease
 from queuectl.storage.encoding import unpack_variables
 from queuectl.storage.keys import Keys
+from queuectl.storage.replies import newer_schema
 from queuectl.storage.scripts import CHUNK
 from queuectl.worker.lease_guard import LeaseGuard
 from queuectl.worker.lines import Lines, Trio
 from queuectl.worker.loop import Loop
+from queuectl.worker.report import Reporter
 from queuectl.worker.timers import Timer
 
 LISTEN_SECONDS = 30
@@ -120,6 +122,8 @@ class Dispatcher:
         self._connected_before = False
         self._disowning = False
         self._held_leases = False
+        self._beat_is_late = False
+        self._newer = self._origin = ""
         self.retired = False
         self._lines = Lines(settings, loop, self._gained, self._lost)
         self._guard = LeaseGuard(lease_seconds, loop, self, crew.holds_leases, crew.lose_all)
@@ -178,6 +182,11 @@ class Dispatcher:
             )
             trio.work.call(call, partial(self._beaten, last and not changed_only))
         return True
+
+    @property
+    def leases_outlived(self) -> bool:
+        """Whether claimed jobs may be another's by now, so that none of them may be started."""
+        return self._guard.outlived
 
     def fetch_environment(self, digest: str) -> None:
         """Get the variables that go with a job, unless that is under way."""
@@ -258,6 +267,11 @@ class Dispatcher:
         self._part_done()
         for spoiled in claim.spoiled:
             self.report(spoiled, Outcome(DEAD, None, spoiled.reason), self._runner)
+        if claim.newer != self._newer:
+            self._newer = claim.newer
+            Reporter.say(f"{newer_schema(claim.newer)} No job is taken." if claim.newer else "taking jobs again")
+        if claim.newer:
+            return  # asked again with every heartbeat
         if claim.stopped:
             self._crew.stop()
             return
@@ -299,7 +313,7 @@ class Dispatcher:
         self._lines.drop("The server does not answer.")
 
     def _heartbeat_timer(self) -> None:
-        self.beat()
+        self._beat_is_late = not self.beat()
         # Without a lease to renew it is enough to be known as alive.
         rest = self._lease_seconds / 3 if self._crew.holds_leases() else self._lease_seconds * 2 / 3
         self._loop.after(rest, self._heartbeat_timer)
@@ -311,6 +325,9 @@ class Dispatcher:
             self._guard.renewed(min(self._pulse_since, self._exchange_since or self._pulse_since))
             self._pulse_since = None
             self._plan(pulse.next_due)
+            self._recognise(pulse.origin)
+            if self._beat_is_late:  # on a slow line the answer took longer than the time between two
+                self._beat_is_late = not self.beat()
         for job_id, fence in pulse.cancelled:
             self._crew.cancel(job_id, fence)
         for job_id, fence in pulse.lost:
@@ -321,6 +338,15 @@ class Dispatcher:
             self._crew.go_on()
             self._hungry = self._hungry or pulse.pending > 0
         self._crew.connected()
+
+    def _recognise(self, origin: str) -> None:
+        """Say that all is gone: whoever emptied the server should hear of it, and whoever waits for a job, too."""
+        if self._origin and origin != self._origin:
+            Reporter.say(
+                "the queue's data has vanished from the server (was it emptied with FLUSHALL?):"
+                " the jobs that were in it are lost; new ones are run as before"
+            )
+        self._origin = origin
 
     # Messages -------------------------------------------------------------------------------------
 

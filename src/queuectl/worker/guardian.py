@@ -36,7 +36,7 @@ class Guardian:
 
     def __init__(self) -> None:
         self._reader, self._pipe = os.pipe()
-        self.start()
+        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
@@ -50,8 +50,8 @@ class Guardian:
 
     @property
     def pid(self) -> int:
-        """Its process."""
-        return self._process.pid
+        """Its process; 0 before the first start."""
+        return self._process.pid if self._process else 0
 
     def watch(self, runner: str) -> None:
         """The jobs of this runner are to be ended if we die."""

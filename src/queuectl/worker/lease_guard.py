@@ -52,6 +52,11 @@ class LeaseGuard:
         """A heartbeat that was sent then was answered."""
         self._safe_until = sent_at + self._lease_seconds
 
+    @property
+    def outlived(self) -> bool:
+        """Whether the leases may have ended by now: this process stood still for too long."""
+        return self._loop.now >= self._safe_until
+
     def _look(self) -> None:
         self._loop.after(self._act(), self._look)
 

@@ -6,6 +6,7 @@ says work has come. Two, because a runner that is full must not take the token f
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -13,12 +14,15 @@ from functools import partial
 from queuectl.errors import QueuectlError
 from queuectl.settings import Settings
 from queuectl.storage.link import Link
-from queuectl.storage.open import open_connection
+from queuectl.storage.open import open_connection, server_url
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
 
+LOOK_SECONDS = 5.0
+"""Between two looks whether an embedded server is still the one that others find."""
+
 FIRST_PAUSE_SECONDS = 0.02
-LONGEST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 0.5
 
 
 class Trio:
@@ -29,6 +33,22 @@ class Trio:
         self.control = Link(open_connection(settings), settings.namespace)
         self.bell = Link(open_connection(settings), settings.namespace)
         self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.bell)}
+        self._socket = None if settings.redis_url else server_url(settings).path
+        self._socket_then = self._socket_now()
+
+    @property
+    def strayed(self) -> bool:
+        """Whether the embedded server's socket was removed or replaced: nobody else can find this server now."""
+        return self._socket_now() != self._socket_then
+
+    def _socket_now(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._socket) if self._socket else None
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return self._socket_then  # it can't be told now
+        return found and (found.st_dev, found.st_ino)
 
     def close(self) -> None:
         """Close all."""
@@ -56,6 +76,7 @@ class Lines:
         self._pause = 0.0
         self._complaint = ""
         self._connect()
+        loop.after(LOOK_SECONDS, self._look)
 
     def turn(self) -> None:
         """Send what was called, or take the connection that has come about."""
@@ -93,6 +114,15 @@ class Lines:
         if self.trio is not None:
             self.trio.close()
 
+    def _look(self) -> None:
+        trio = self.trio
+        if trio is not None and trio.strayed:
+            # It would run for ever beside the next one. Its data, if the folder was only moved, is on the disk.
+            trio.work.command(("SHUTDOWN",), lambda _: None)
+            self._guarded(trio, trio.work.flush)
+            self.drop("The state folder was removed or replaced under its server, which is ended.")
+        self._loop.after(LOOK_SECONDS, self._look)
+
     def _guarded(self, trio: Trio, act: Callable[[], None]) -> None:
         if self.trio is not trio:
             return  # lost in this very turn of the loop
@@ -111,11 +141,17 @@ class Lines:
     def _connect(self) -> None:
         self.connecting = True
         self._result = None
-        threading.Thread(target=self._connect_in_thread, name="connect", daemon=True).start()
+        try:
+            threading.Thread(target=self._connect_in_thread, name="connect", daemon=True).start()
+        except RuntimeError as error:  # the system has no room for a thread
+            self.connecting = False
+            self._try_again(f"The server can't be reached: {error}.")
 
     def _connect_in_thread(self) -> None:
         try:
             self._result = Trio(self._settings)
+        except OSError as error:  # no module of ours can be opened any more
+            self._result = QueuectlError(f"The server can't be reached: {error.strerror or error}.")
         except Exception as error:  # whatever it is, the runner has to go on trying
             self._result = error
         self._loop.wake_up()

@@ -61,7 +61,10 @@ class Maintenance:
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + SWEEP_SECONDS
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            return  # no room for a process; the next round tries again
         if self.pid == 0:
             code = 1
             try:

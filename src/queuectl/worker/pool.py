@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import time
+import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from queuectl.errors import QueuectlError
 from queuectl.host import host_name, processors
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
+from queuectl.storage.scripts import load_all
 from queuectl.worker import cgroup, descendants
 from queuectl.worker.burial import bury_dead_pools, free_leases
 from queuectl.worker.guardian import Guardian
@@ -84,7 +86,9 @@ class Pool:
         self._catch_signals()
         _allow_descriptors(FIXED_DESCRIPTORS + DESCRIPTORS_EACH * self._options.workers)
         descendants.become_subreaper()
+        load_all()
         self._guardian = Guardian()
+        self._replace_guardian()
         self._record = RecordFile(self._settings, self._host, self._options)
         self._maintenance = Maintenance(self._settings, self._host, self._let_go)
         bury_dead_pools(self._settings, self._storage, self._host)
@@ -128,7 +132,7 @@ class Pool:
         self._mark(stopped=True)
         try:
             still_stopped = self._storage.overview().stopped
-        except QueuectlError:
+        except (QueuectlError, OSError):
             still_stopped = True
         self._storage.close()
         self._mark(stopped=still_stopped)
@@ -149,8 +153,18 @@ class Pool:
         self._note(lambda: self._record.add_runner(name))
         self._guardian.watch(name)
         self._storage.close()  # a connection is one process's own
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._start_later(numbers, error)
+            return
+        try:
+            pid = os.fork()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            self._start_later(numbers, error)
+            return
         if pid == 0:
             code = 70
             try:
@@ -159,8 +173,6 @@ class Pool:
                 place = Place(name, workers, self._host, os.getppid())
                 code = Runner(place, self._options, self._settings, theirs.fileno()).run()
             except BaseException:
-                import traceback
-
                 traceback.print_exc()
             finally:
                 os._exit(code)
@@ -169,6 +181,10 @@ class Pool:
         self._members[pid] = _Member(pid, name, workers, ours, time.monotonic())
         if self._signals_seen:
             self._tell(self._members[pid], DRAIN)
+
+    def _start_later(self, numbers: list[str], error: OSError) -> None:
+        Reporter.say(f"no runner could be started ({error.strerror}); trying again in a moment")
+        self._restarts.append((time.monotonic() + RESTART_SECONDS, numbers))
 
     def _let_go(self) -> None:
         """In a child process: a runner has lost its pool when the pool itself is gone, whoever else lives."""
@@ -242,8 +258,8 @@ class Pool:
     def _free_leases(self, member: _Member) -> None:
         try:
             free_leases(self._storage, member.name, member.workers)
-        except QueuectlError as error:
-            Reporter.say(f"{error.message} The leases will end by themselves.")
+        except (QueuectlError, OSError) as error:  # OSError: not even a module can be opened
+            Reporter.say(f"The leases will end by themselves: {error}")
 
     def _tell(self, member: _Member, message: bytes) -> None:
         try:

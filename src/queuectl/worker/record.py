@@ -49,7 +49,11 @@ class RecordFile:
         new = os.path.join(folder, f"{name}.new")
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self._write()
+        try:
+            self._write()
+        except OSError:
+            os.unlink(new)
+            raise
         os.rename(new, self._path)  # only now can others see it: whole, and locked
 
     def add_runner(self, name: str) -> None:
@@ -96,18 +100,19 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
     folder = pools_folder(settings)
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
-        if not name.endswith(".json"):
+        whole = name.endswith(".json")
+        if not whole and not name.endswith(".new"):
             continue
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue
         try:
-            ending = stopped and _is_ours(_read(descriptor), settings, host, stopped)
+            ending = stopped and whole and _is_ours(_read(descriptor), settings, host, stopped)
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if ending else fcntl.LOCK_NB))
             if not os.path.exists(path):
                 continue  # another was faster
-            record = _read(descriptor)
+            record = _read(descriptor) if whole else None  # its pool was killed before it could show it
             if record is None and os.fstat(descriptor).st_mtime < time.time() - SPOILED_SECONDS:
                 os.unlink(path)
             elif record is not None and _is_ours(record, settings, host, stopped):

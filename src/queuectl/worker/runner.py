@@ -239,6 +239,8 @@ class Runner:
     # Jobs -----------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
+        if self._ready and self._dispatcher.leases_outlived:
+            self._hand_back_ready()
         waits: list[Lease] = []
         while self._ready and self._free and not self._no_room:
             lease = self._ready.popleft()
@@ -279,7 +281,8 @@ class Runner:
             return
         except OSError as error:
             self._free.append(worker)
-            self._dispatcher.report(lease, Outcome(HANDED_BACK), worker)
+            self._ready.appendleft(lease)
+            self._hand_back_ready()  # others may have room for them
             self._pause(error)
             return
         running = JobProcess(lease, worker, pid, output, self._log_of, self._loop.clock())

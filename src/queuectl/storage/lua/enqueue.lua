@@ -27,7 +27,7 @@ local names = {}
 for i = first, last, 2 do
   names[#names + 1] = ARGV[i]
 end
-for i, value in ipairs(redis.call('HMGET', CONFIG, unpack(names))) do
+for i, value in ipairs(#names > 0 and redis.call('HMGET', CONFIG, unpack(names)) or {}) do
   fields[names[i]] = setting(names[i], value) or ARGV[first + 2 * i - 1]
 end
 first, last = section()
@@ -87,6 +87,7 @@ end
 redis.call('ZADD', INDEX.pending, unpack(scores))
 if not schema then
   redis.call('SET', SCHEMA, ARGV[1])
+  redis.call('SET', ORIGIN, stamp(now))
 end
 if fields['env'] then
   redis.call('HSETNX', ENV .. fields['env'], 'variables', ARGV[2])

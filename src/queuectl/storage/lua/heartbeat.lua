@@ -7,7 +7,8 @@
 --           n, then n * 4 values: worker, status, job ('' for none), fence
 --           then for each further lease 2 values: id, fence (claimed, not started yet)
 -- Reply     {stop signal ('true' or ''), seconds until something is due ('' for never), pending ids left,
---            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled}}
+--            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled},
+--            when the first job came ('' if none has)}
 local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local expiry = stamp(now + tonumber(life))
 local lost, cancelled, alive = {}, {}, {}
@@ -59,4 +60,4 @@ local left = redis.call('LLEN', QUEUE)
 if left > 0 then
   wake()
 end
-return { redis.call('GET', STOP_SIGNAL) or '', next_due(), left, lost, cancelled }
+return { redis.call('GET', STOP_SIGNAL) or '', next_due(), left, lost, cancelled, redis.call('GET', ORIGIN) or '' }

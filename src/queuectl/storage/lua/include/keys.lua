@@ -16,6 +16,7 @@ local ENV = prefix .. ':env:'
 local DONE = prefix .. ':done:'
 local SET_ASIDE = prefix .. ':set_aside'
 local SCHEMA = prefix .. ':schema'
+local ORIGIN = prefix .. ':origin'
 
 -- A job is in the index of its state, and in no other.
 local INDEX = {

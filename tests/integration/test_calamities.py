@@ -1,0 +1,159 @@
+"""A queue that is emptied or removed under its workers, and workers that run out of something."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+import cli
+from cli import enqueue, job, pool, processes_of, run, runners_of, show, spawn, wait_for
+from proxy import Proxy
+from queuectl.model.lifecycle import JobState
+from queuectl.server import binary
+from queuectl.server.embedded import EmbeddedServer
+from queuectl.storage import RedisStorage
+from servers import TcpServer
+from steps import look
+from waiting import wait_until
+
+COMPLETED, PROCESSING = JobState.COMPLETED, JobState.PROCESSING
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def overheard_pool(*options: str, count: int = 1) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """A pool, and what it has said so far; it may lose its queue."""
+    said = Path("said")
+    with said.open("wb") as file:
+        process = spawn("worker", "start", "--count", str(count), *options, stdout=subprocess.DEVNULL, stderr=file)
+        try:
+            yield process, said.read_text
+            cli.end_pool(process)
+            assert process.returncode == 0
+            assert "Traceback" not in said.read_text(), said.read_text()
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_workers_say_that_the_server_was_emptied_and_go_on_with_new_jobs(queue: RedisStorage) -> None:
+    with overheard_pool("--lease", "1") as (_, said):
+        job_id = enqueue("sleep 1000")
+        wait_until(lambda: processes_of(job_id))
+        wait_until(lambda: queue.overview().workers)
+        queue.r.flushall()
+        wait_until(lambda: "has vanished" in said())
+        wait_until(lambda: not processes_of(job_id))
+        wait_for(queue, enqueue("true"), COMPLETED)
+    assert queue.job(job_id) is None
+
+
+def test_who_follows_a_job_that_is_gone_is_told(queue: RedisStorage) -> None:
+    with pool(queue):
+        process = spawn("run", "sleep 1000")
+        wait_until(lambda: queue.overview().jobs[PROCESSING] == 1)
+        queue.r.flushall()
+        answer = cli.finish(process)
+    assert answer.code == 3
+    assert "is not in the queue any more" in answer.err
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["removed", "moved away"])
+def test_a_state_folder_that_vanishes_is_begun_anew(queuectl_home: Path, moved: bool) -> None:
+    before = enqueue("true")
+    server = EmbeddedServer(str(queuectl_home)).status().pid
+    assert server is not None
+    with overheard_pool() as (_, said):
+        wait_until(lambda: show(before)["status"] == "completed")
+        if moved:
+            queuectl_home.rename(queuectl_home.with_name("old"))
+        else:
+            shutil.rmtree(queuectl_home)
+        after = enqueue("echo here")
+        wait_until(lambda: show(after)["status"] == "completed")
+        assert "was removed or replaced" in said()
+        wait_until(lambda: not cli.is_alive(server))
+        assert run("logs", after).lines == ["here"]
+    if moved:
+        run("show", before, env={"QUEUECTL_HOME": str(queuectl_home.with_name("old"))})
+        EmbeddedServer(str(queuectl_home.with_name("old"))).stop()
+
+
+def test_a_pool_that_can_open_no_file_starts_its_runner_again_later(queue: RedisStorage) -> None:
+    with overheard_pool() as (process, said):
+        wait_for(queue, enqueue("true"), COMPLETED)
+        (runner,) = runners_of(process)
+        limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
+        os.kill(runner, signal.SIGKILL)
+        wait_until(lambda: "no runner could be started" in said())
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+        wait_for(queue, enqueue("true"), COMPLETED)
+
+
+def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -> None:
+    with overheard_pool("--count", "2") as (process, said):
+        gate = Path("gate")
+        held = enqueue("while [ ! -e gate ]; do sleep 0.05; done")
+        wait_until(lambda: processes_of(held))
+        wait_until(lambda: len(queue.overview().workers) == 2)
+        limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in runners_of(process)}
+        for pid, (_, hard) in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
+        waits = enqueue("true")
+        wait_until(lambda: "no process could be started" in said())
+        gate.touch()
+        wait_for(queue, held, COMPLETED)
+        for pid, both in limits.items():
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, both)
+        wait_for(queue, waits, COMPLETED)
+        assert set(runners_of(process)) == set(limits)
+    assert (job(queue, held).fence, job(queue, held).crashes, job(queue, waits).crashes) == (1, 0, 0)
+
+
+def test_a_runner_that_stood_still_starts_no_job_whose_lease_has_ended(queue: RedisStorage) -> None:
+    run("enqueue", "--from", "-", stdin=b"echo $QUEUECTL_JOB_ID $QUEUECTL_FENCE >>ran\n" * 300)
+    ran = Path("ran")
+    with overheard_pool("--lease", "1") as (process, _):
+        wait_until(lambda: ran.exists() and len(ran.read_text().splitlines()) > 60)
+        (runner,) = runners_of(process)
+        os.kill(runner, signal.SIGSTOP)
+        claimed = queue.r.zrange("queuectl:running", 0, -1)
+        wait_until(lambda: look(queue, 0).pending + queue.overview().jobs[COMPLETED] == 300)  # it ends the leases
+        before = len(ran.read_text().splitlines())
+        os.kill(runner, signal.SIGCONT)
+        wait_until(lambda: queue.overview().jobs[COMPLETED] == 300)
+    begun = {tuple(line.split()) for line in ran.read_text().splitlines()[before:]}
+    assert len(claimed) > 1
+    assert not begun & {(job_id, "1") for job_id in claimed}
+
+
+def test_a_slow_line_costs_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat that is due while the one before has no answer is sent after it: the lease would end."""
+    server = TcpServer(binary.find().path, tmp_path / "server")
+    proxy = Proxy(server.address)
+    monkeypatch.setenv("QUEUECTL_REDIS_URL", "redis://{}:{}/0".format(*proxy.address))
+    try:
+        with overheard_pool("--lease", "2"):
+            job_id = enqueue("sleep 4")
+            wait_until(lambda: show(job_id)["status"] == "processing")
+            proxy.delay(0.7)
+            wait_until(lambda: show(job_id)["status"] == "completed", 30)
+            proxy.heal()
+            with closing(RedisStorage()) as storage:
+                assert job(storage, job_id).fence == 1
+    finally:
+        proxy.close()
+        server.kill()

@@ -1,0 +1,41 @@
+"""What a pool's record leaves behind when it could not be written whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from queuectl import settings
+from queuectl.worker import record
+from queuectl.worker.options import PoolOptions
+from queuectl.worker.record import SPOILED_SECONDS, RecordFile, take_dead
+
+
+def files(home: Path) -> list[str]:
+    return os.listdir(home / "pools")
+
+
+def test_a_full_disk_leaves_nothing(queuectl_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(record.os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        RecordFile(settings.load(), "host", PoolOptions(1))
+    assert files(queuectl_home) == []
+
+
+def test_one_that_was_never_shown_goes_in_time(queuectl_home: Path) -> None:
+    """Its pool was killed between making and showing it."""
+    folder = Path(record.pools_folder(settings.load()))
+    left, fresh = folder / "4711-aaaaaa.new", folder / "4712-bbbbbb.new"
+    for path in (left, fresh):
+        path.touch()
+    old = time.time() - SPOILED_SECONDS - 1
+    os.utime(left, (old, old))
+    assert list(take_dead(settings.load(), "host")) == []
+    assert files(queuectl_home) == [fresh.name]
