@@ -16,7 +16,7 @@ end
 
 local at = 3
 local function section()
-  local first, last = at + 1, at + tonumber(ARGV[at])
+  local first, last = at + 1, math.min(at + tonumber(ARGV[at]), #ARGV)  -- a wrong count must not loop for ever
   at = last + 1
   return first, last
 end
