@@ -28,7 +28,7 @@ FIELDS = tuple(
     b"""
     status command form queue max_retries backoff_base backoff_factor timeout attempts crashes fence cwd
     env created_at started_at finished_at next_retry_at exit_code reason worker host owner watched
-    cancel_requested pid heartbeat job
+    cancel_requested pid heartbeat job limits
     """.split()
 )
 STATES = tuple(state.value.encode() for state in JobState)
