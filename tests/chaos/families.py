@@ -124,13 +124,13 @@ SITUATIONS = {
     "all killed, next pool": Situation(_kill_all_and_start_another),
     "leader ends": Situation(_now(lambda trial: Path("gate").touch())),
     "output limit": Situation(_now(lambda trial: Path("flood").touch()), ("--max-output", "1000")),
-    "process limit": Situation(_now(lambda trial: Path("swarm").touch()), ("--max-processes", "60")),
+    "process limit": Situation(_now(lambda trial: Path("swarm").touch()), ("--max-processes", "40")),
 }
 
 
 def _command(shape: str) -> str:
     """The shape, with a leader that waits, and does at a sign what its limits forbid. A second run just ends."""
-    signs = "[ -e flood ] && yes; [ -e swarm ] && for i in $(seq 70); do setsid sleep 1000 & done && sleep 1000"
+    signs = "[ -e flood ] && yes; [ -e swarm ] && for i in $(seq 45); do sleep 1000 & done && sleep 1000"
     return f"[ $QUEUECTL_FENCE = 1 ] || exit 0; {SHAPES[shape]}\nuntil [ -e gate ]; do {signs}; sleep 0.05; done"
 
 

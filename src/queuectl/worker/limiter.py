@@ -8,6 +8,7 @@ Jobs without limits are never seen here. The output of a job is bounded where it
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -26,7 +27,7 @@ FIRST_SECONDS = 0.02
 """Before the first look at a job: what grows fast has to be caught while it is small."""
 
 SHARE = 0.1
-"""Part of this process's time that looking may take at most; on a crowded host looks become rarer."""
+"""Part of a processor that looking may take at most; where there are many processes looks become rarer."""
 
 RAREST_SECONDS = 1.0
 """But not more so."""
@@ -102,10 +103,10 @@ class Limiter:
 
     def _look(self) -> None:
         self._planned = False
-        began = self._loop.clock()
+        began = time.thread_time()  # a busy machine is no reason to look more seldom
         self._table.forget()
         breaches = [(running, meter, meter.breach()) for running, meter in self._meters.values()]
-        took = self._loop.clock() - began
+        took = time.thread_time() - began
         for running, meter, name in breaches:
             if name is not None:
                 self._stop(running, meter, name)
