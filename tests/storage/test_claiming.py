@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from queuectl.model.command import EXEC
+from queuectl.model.job_limits import JobLimits
 from queuectl.model.retry import RetryPolicy
 from queuectl.storage import RedisStorage
 from steps import LONG, add, add_one, claim, fail, fields_of, ids_in, key, look, now, queue_of
@@ -20,11 +21,12 @@ def test_an_empty_queue_gives_nothing_and_plans_nothing(storage: RedisStorage) -
 
 
 def test_a_lease_holds_all_that_a_worker_needs(storage: RedisStorage) -> None:
-    job_id = add_one(
-        storage, b"a\0b", form=EXEC, cwd="/tmp", timeout="2.5", max_retries="1", backoff_base="0.5", queue="default"
-    )
+    policy = {"max_retries": "1", "backoff_base": "0.5"}
+    options = {"form": EXEC, "cwd": "/tmp", "timeout": "2.5", "queue": "default", "limits": "memory=4194304"}
+    job_id = add_one(storage, b"a\0b", **policy, **options)
     (lease,) = claim(storage)
-    assert lease == (job_id, 1, b"a\0b", EXEC, b"/tmp", "", 2.5, 0, RetryPolicy(1, 0.5, 2.0), "default")
+    bounds = JobLimits(memory=4 << 20)
+    assert lease == (job_id, 1, b"a\0b", EXEC, b"/tmp", "", 2.5, 0, RetryPolicy(1, 0.5, 2.0), "default", bounds)
 
 
 def test_the_hash_says_who_runs_it(storage: RedisStorage) -> None:
