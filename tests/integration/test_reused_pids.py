@@ -33,8 +33,10 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @contextmanager
 def innocents(pids: list[int]) -> Iterator[None]:
     """Processes with just these pids, which have ended; they must be there at the end of the block, too."""
-    found = [innocent(pid) for pid in pids]
+    found: list[subprocess.Popen[bytes]] = []
     try:
+        for pid in pids:
+            found.append(innocent(pid))
         yield
         assert [process.poll() for process in found] == [None] * len(found), "an innocent process was touched"
     finally:
