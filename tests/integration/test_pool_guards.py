@@ -162,19 +162,20 @@ def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: Redi
 
 
 REAPER = """
-import subprocess, threading
-from queuectl.worker.runner import Runner
+import signal, subprocess, threading
+from queuectl.worker.attempts import Attempts
+from queuectl.worker.loop import Loop
+from queuectl.worker.report import Reporter
 
 def start_servers():
     for _ in range(400):
         subprocess.run(["/bin/true"])
 
-runner = Runner.__new__(Runner)
-runner._processes = {}
+attempts = Attempts("r", ["r-1"], ".", 5.0, Loop([signal.SIGCHLD]), print, Reporter(verbose=False))
 thread = threading.Thread(target=start_servers)
 thread.start()
 while thread.is_alive():
-    runner._reap()
+    attempts.reap()
 """
 
 

@@ -1,0 +1,199 @@
+"""The attempts that one runner has under way: started, their output read, ended, and told of."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+from queuectl.logs.writer import LogWriter
+from queuectl.model.job import Outcome
+from queuectl.model.job_limits import NO_LIMITS
+from queuectl.storage.codec import Lease
+from queuectl.worker import process
+from queuectl.worker.limiter import Limiter
+from queuectl.worker.loop import Loop
+from queuectl.worker.process import Ending, JobProcess
+from queuectl.worker.report import Reporter
+from queuectl.worker.spawn import CannotStart, Spawner
+
+WATCH_SECONDS = 0.005
+"""Output is read while a job runs only if it runs so long; of shorter ones it is read when they end."""
+
+LONG_SECONDS = 1.0
+"""What jobs are taken to last, on average, before any has shown it."""
+
+Report = Callable[[Lease, Outcome, str], None]
+"""What is told when an attempt has ended: the lease, the outcome, the worker."""
+
+
+class Attempts:
+    """Runs up to one command for each of ``workers``, and says by ``report`` how each of them went.
+
+    ``home`` is the state folder, for the logs; ``grace_seconds`` lie between SIGTERM and SIGKILL.
+    """
+
+    def __init__(
+        self,
+        runner: str,
+        workers: Sequence[str],
+        home: str,
+        grace_seconds: float,
+        loop: Loop,
+        report: Report,
+        reporter: Reporter,
+    ) -> None:
+        self._home = home
+        self._grace_seconds = grace_seconds
+        self._loop = loop
+        self._report = report
+        self._reporter = reporter
+        self._spawner = Spawner()
+        self._limiter = Limiter(runner, loop, self.end)
+        self._running: dict[int, JobProcess] = {}
+        self._ended: list[tuple[JobProcess, int, float]] = []
+        self._unwatched: list[JobProcess] = []
+        self._watch_planned = False
+        self.free = list(reversed(workers))
+        self.started = 0
+        self.mean_seconds = LONG_SECONDS
+
+    def expect_long(self) -> None:
+        """Forget that jobs have been short."""
+        self.mean_seconds = LONG_SECONDS
+
+    @property
+    def running(self) -> Collection[JobProcess]:
+        """Those whose command runs."""
+        return self._running.values()
+
+    def leases(self) -> list[Lease]:
+        """Those of all attempts whose outcome has not been told, running or just ended."""
+        return [*(running.lease for running in self.running), *(ended.lease for ended, _, _ in self._ended)]
+
+    def __bool__(self) -> bool:
+        return bool(self._running or self._ended)
+
+    def is_ours(self, pid: int) -> bool:
+        """Whether this is the leader of an attempt that runs."""
+        return pid in self._running
+
+    def environment(self, variables: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
+        """What `start` takes: the worker's own environment, and above it ``variables``."""
+        return self._spawner.environment(variables)
+
+    def start(self, lease: Lease, environment: Mapping[bytes, bytes]) -> None:
+        """Start a command at a free worker; one that can't be started has failed, and its log says why.
+
+        OSError if the machine has no room for a process: then nothing was told of the job.
+        """
+        worker = self.free.pop()
+        try:
+            entry = None if lease.limits is NO_LIMITS else self._limiter.prepare(lease)
+            pid, output = self._spawner.start(lease, environment, worker, entry)
+        except CannotStart as error:
+            self.free.append(worker)
+            self._write_log(lease, f"queuectl: {error.reason}\n")
+            self._report(lease, process.not_started(lease, error), worker)
+            return
+        except OSError:
+            self.free.append(worker)
+            raise
+        running = JobProcess(lease, worker, pid, output, self._log_of, self._loop.clock())
+        self._running[pid] = running
+        self.started += 1
+        self._unwatched.append(running)
+        if lease.limits is not NO_LIMITS:
+            self._limiter.began(running)
+        if lease.timeout:
+            ending = process.timed_out(lease.timeout)
+            running.timer = self._loop.after(lease.timeout, partial(self.end, running, ending))
+        if not self._watch_planned:
+            self._watch_planned = True
+            self._loop.after(WATCH_SECONDS, self._watch_outputs)
+
+    def _watch_outputs(self) -> None:
+        """Begin to read the output of jobs that run for a while; most short ones have ended before."""
+        self._watch_planned = False
+        young: list[JobProcess] = []
+        for running in self._unwatched:
+            if running.started_at > self._loop.now - WATCH_SECONDS:
+                young.append(running)
+            elif running.output is not None:
+                running.watched = True
+                self._loop.watch(running.output, partial(self._readable, running))
+        self._unwatched = young
+        if young:
+            self._watch_planned = True
+            self._loop.after(WATCH_SECONDS, self._watch_outputs)
+
+    def _readable(self, running: JobProcess) -> None:
+        if running.output is not None and not running.read_output():
+            self._loop.forget(running.output)
+            running.close_output()
+        if running.overflow is not None:
+            self.end(running, running.overflow)
+
+    def reap(self) -> None:
+        """Take leave of the commands that have ended; their workers are free."""
+        while True:
+            try:
+                # Look first: while the leader is a zombie, its group's id can't be given to anyone else.
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None:
+                return
+            running = self._running.pop(ended.si_pid, None)
+            if running is not None:
+                running.signal_group(signal.SIGKILL)
+            try:
+                _, status = os.waitpid(ended.si_pid, 0)
+            except ChildProcessError:
+                continue  # the thread that connects has started a server, and was faster with its own child
+            if running is not None:
+                if running.watched and running.output is not None:
+                    self._loop.forget(running.output)
+                    running.watched = False
+                self.free.append(running.worker)
+                self._ended.append((running, status, self._loop.now))
+
+    def settle(self) -> bool:
+        """Tell how those that were reaped went. Gives whether there were any."""
+        ended, self._ended = self._ended, []
+        for running, status, at in ended:
+            if running.timer is not None:
+                running.timer.cancel()
+            running.finish()
+            if running.lease.limits is not NO_LIMITS:
+                self._limiter.ended(running)
+            self.mean_seconds += (at - running.started_at - self.mean_seconds) / 8
+            outcome = running.outcome(status, at)
+            if outcome is not None:
+                if running.log is not None and running.log.error is not None:
+                    self._reporter.say_once(f"a log can't be written: {running.log.error}")
+                    outcome = outcome._replace(reason=f"{outcome.reason or 'exit code 0'}; its log is not complete")
+                self._report(running.lease, outcome, running.worker)
+        return bool(ended)
+
+    def end(self, running: JobProcess, ending: Ending) -> None:
+        """SIGTERM now, SIGKILL after the grace period."""
+        if running.pid not in self._running or running.ending is not None:
+            return
+        running.ask_to_end(ending)
+        if running.timer is not None:
+            running.timer.cancel()
+        running.timer = self._loop.after(self._grace_seconds, partial(running.kill, ending))
+
+    def with_lease(self, job_id: str, fence: int) -> list[JobProcess]:
+        """Those that run under this very lease: one, or none."""
+        return [p for p in self.running if (p.lease.job_id, p.lease.fence) == (job_id, fence)]
+
+    def _log_of(self, lease: Lease) -> LogWriter:
+        return LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+
+    def _write_log(self, lease: Lease, text: str) -> None:
+        log = self._log_of(lease)
+        log.write(text.encode("utf-8", "replace"))
+        log.close()
