@@ -12,12 +12,14 @@ from .system import System
 class Blow(NamedTuple):
     """What a fault did: to whom, and how it is made good after so many seconds, if it is.
 
+    ``undo`` gives False if that was not possible yet.
+
     ``planted``: jobs that the fault itself put into the queue, kind -> ids; they count as acknowledged.
     ``uncertain``: how many it may have put there.
     """
 
     pids: Iterable[int] = ()
-    undo: Callable[[], None] | None = None
+    undo: Callable[[], bool | None] | None = None
     after_seconds: float = 0.0
     planted: Mapping[str, Sequence[str]] = {}
     uncertain: int = 0

@@ -86,7 +86,7 @@ def fill_memory(system: System, rng: random.Random) -> Blow | None:
     """The server has no memory left for new jobs, for a second."""
     if not _tell_server("CONFIG", "SET", "maxmemory", "1"):
         return None
-    return Blow((), lambda: _until_told("CONFIG", "SET", "maxmemory", "0"), 1.0)
+    return Blow((), lambda: _tell_server("CONFIG", "SET", "maxmemory", "0"), 1.0)
 
 
 def drop_connections(system: System, rng: random.Random) -> Blow | None:
@@ -98,7 +98,7 @@ def newer_schema(system: System, rng: random.Random) -> Blow | None:
     """The records' version is a later one, for a second: old programs have to keep their hands off."""
     if not _tell_server("SET", "queuectl:schema", str(SCHEMA + 1)):
         return None
-    return Blow((), lambda: _until_told("SET", "queuectl:schema", str(SCHEMA)), 1.0)
+    return Blow((), lambda: _tell_server("SET", "queuectl:schema", str(SCHEMA)), 1.0)
 
 
 def foreign_records(system: System, rng: random.Random) -> Blow | None:
@@ -193,6 +193,10 @@ KILLS = {"kill_runner", "kill_pool", "kill_pool_and_runners", "kill_all"}
 FREEZES = {"freeze_runner"}
 
 
+AGAIN_SECONDS = 0.1
+"""Until what could not be made good is tried again."""
+
+
 class Storm:
     """Strikes now and then, each nemesis as often as the others, and makes good what has to be."""
 
@@ -203,7 +207,7 @@ class Storm:
         self._names = list(names)
         self._round: list[str] = []
         self._number = 0
-        self._pending: list[tuple[float, int, Callable[[], None]]] = []
+        self._pending: list[tuple[float, int, Callable[[], bool | None]]] = []
 
     def strike(self) -> bool:
         """Break the next thing; False if there was nothing to break."""
@@ -226,13 +230,17 @@ class Storm:
 
     def make_good(self, *, all_of_it: bool = False) -> None:
         """Undo what is due, or wait until all is."""
+        give_up = time.monotonic() + cli.LONGEST_SECONDS
         while self._pending:
             due = min(self._pending)
             if not all_of_it and due[0] > time.monotonic():
                 return
             time.sleep(max(0.0, due[0] - time.monotonic()))
             self._pending.remove(due)
-            due[2]()
+            if due[2]() is False:  # what else is broken may have to be made good first
+                assert time.monotonic() < give_up, f"what was broken by {due[1]} can't be made good"
+                self._pending.append((due[0] + AGAIN_SECONDS, *due[1:]))
+                continue
             self._recorder.note("healed", number=due[1])
 
 
@@ -264,10 +272,3 @@ def _tell_server_all(commands: list[tuple[str, ...]]) -> bool:
     except QueuectlError:
         return False
     return True
-
-
-def _until_told(*words: str) -> None:
-    end = time.monotonic() + cli.LONGEST_SECONDS
-    while not _tell_server(*words):
-        assert time.monotonic() < end, "the server did not come back"
-        time.sleep(0.02)

@@ -6,13 +6,14 @@ import errno
 import os
 import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from queuectl import settings
 from queuectl.worker import record
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import SPOILED_SECONDS, RecordFile, take_dead
+from queuectl.worker.record import SPOILED_SECONDS, RecordFile, take_dead, take_stopped
 
 
 def files(home: Path) -> list[str]:
@@ -39,3 +40,18 @@ def test_one_that_was_never_shown_goes_in_time(queuectl_home: Path) -> None:
     os.utime(left, (old, old))
     assert list(take_dead(settings.load(), "host")) == []
     assert files(queuectl_home) == [fresh.name]
+
+
+def test_a_pool_that_goes_on_after_all_is_not_waited_for(queuectl_home: Path) -> None:
+    """It was about to end by the stop signal, and found that this had been taken back."""
+    pool = RecordFile(settings.load(), "host", PoolOptions(1))
+    pool.mark(stopped=True)
+    found: list[object] = []
+    waiting = Thread(target=lambda: found.append(list(take_stopped(settings.load(), "host"))), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    pool.mark(stopped=False)
+    waiting.join(20)
+    assert found == [[]]
+    pool.close()

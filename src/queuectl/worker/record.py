@@ -23,6 +23,10 @@ SPOILED_SECONDS = 60.0
 """A record that can't be read is left alone so long: its pool may be writing it just now."""
 
 
+ENDING_PAUSE_SECONDS = 0.02
+"""Between two looks at a pool that is about to end: it may also find that it is to go on."""
+
+
 class PoolRecord(NamedTuple):
     """One pool. ``queue`` says which queue it works for, without a password."""
 
@@ -108,8 +112,10 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
         except OSError:
             continue
         try:
-            ending = stopped and whole and _is_ours(_read(descriptor), settings, host, stopped)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if ending else fcntl.LOCK_NB))
+            while not _try_lock(descriptor):
+                if not (stopped and whole and _is_ours(_read(descriptor), settings, host, stopped)):
+                    raise BlockingIOError  # it lives
+                time.sleep(ENDING_PAUSE_SECONDS)
             if not os.path.exists(path):
                 continue  # another was faster
             record = _read(descriptor) if whole else None  # its pool was killed before it could show it
@@ -122,6 +128,14 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
             continue
         finally:
             os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_ours(record: PoolRecord | None, settings: Settings, host: str, stopped: bool) -> bool:
