@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.extent import Depth, Extent
 from benchmarks.figures import HEADING, MARKDOWN_HEADING, Figure
-from benchmarks.sandbox import ROOT
+from benchmarks.folders import ROOT
 
 MEASURES = {
     "drain": drain,

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks.sandbox import ROOT
+from benchmarks.folders import ROOT
 from queuectl.server import binary
 
 SYNCS = 50

@@ -7,7 +7,6 @@ both start a shell. Afterwards each log, and each file, must hold its line; `con
 from __future__ import annotations
 
 import shlex
-import shutil
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from benchmarks import contest
 from benchmarks.drain import SYNCS
 from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
+from benchmarks.folders import discard
 from benchmarks.sandbox import Sandbox
 
 TITLE = "Drain of jobs that print one line, against xargs -P4 with a file for each"
@@ -50,7 +50,7 @@ def _xargs(commands: list[bytes], folder: Path) -> float:
     target = shlex.quote(str(folder)).encode()
     seconds = contest.xargs([b"%s > %s/%d" % (line, target, i) for i, line in enumerate(commands)], WORKERS)
     _check_lines(folder, len(commands))
-    shutil.rmtree(folder)
+    discard(folder)
     return seconds
 
 

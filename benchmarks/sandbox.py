@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.folders import ROOT, discard
 from queuectl import settings
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
@@ -21,7 +21,6 @@ from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
 
-ROOT = Path(__file__).parents[1]
 PROGRAM = str(Path(sys.executable).with_name("queuectl"))
 LONGEST_WAIT_SECONDS = 120.0
 
@@ -54,7 +53,7 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.storage.close()
         EmbeddedServer(self.environ["QUEUECTL_HOME"]).stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        discard(self.folder)
 
     def in_namespace(self, namespace: str) -> RedisStorage:
         """Another queue on the same server."""
@@ -80,7 +79,7 @@ class Sandbox:
 
     def empty(self) -> None:
         """Remove all jobs and logs, and let the journal begin anew: each run starts from the same point."""
-        shutil.rmtree(self.logs, ignore_errors=True)
+        discard(self.logs)
         self.storage.exchange([("FLUSHALL",)])
         self.settle()
         self.storage.exchange([("BGREWRITEAOF",)])

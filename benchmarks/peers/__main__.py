@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.folders import ROOT
 from benchmarks.peers.field import FIELD, REFERENCE
 from benchmarks.peers.peer import Peer, Unavailable
 from benchmarks.peers.race import race
 from benchmarks.peers.results import Result, markdown, table
-from benchmarks.sandbox import ROOT
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.folders import ROOT
 from benchmarks.peers.peer import Unavailable
-from benchmarks.sandbox import ROOT
 
 HERE = Path(__file__).parent
 VENV = ROOT / "build" / "peers" / "venv"

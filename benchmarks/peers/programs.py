@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.folders import discard
 from benchmarks.peers.installation import debian_package, output
 from benchmarks.peers.peer import Peer
 
@@ -81,7 +81,7 @@ class ParallelWithLogs(Parallel):
 
     def clear(self) -> None:
         (self.folder / "joblog").unlink()
-        shutil.rmtree(self.folder / "results")
+        discard(self.folder / "results")
 
 
 class TaskSpooler(Program):
