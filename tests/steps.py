@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from queuectl.model.config import ENQUEUE_DEFAULTS, RETENTION_DEFAULTS
@@ -12,10 +13,13 @@ from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Claim, Pulse, WorkerState
 from queuectl.storage.codec import Lease
 from queuectl.storage.encoding import mapping
-from queuectl.storage.scripts import CHUNK
+from queuectl.storage.scripts import CHUNK, source
 
 MAX_CRASHES = 5
 """Workers that may die under one job; `test_key_names` holds it to the scripts."""
+
+SCHEMA = int(re.search(rb"LAYOUT = (\d+)", source("enqueue"))[1])  # type: ignore[index]
+"""The version of the layout that the scripts write."""
 
 LONG = 1_000.0
 """Seconds that no test lasts."""

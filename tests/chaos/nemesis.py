@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import cli
 from queuectl.errors import QueuectlError
-from queuectl.storage.submit import SCHEMA
+from steps import SCHEMA
 
 from . import survey
 from .blow import Blow, Nemesis

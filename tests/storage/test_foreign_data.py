@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from queuectl.errors import RecordInvalid
+from queuectl.errors import QueuectlError, RecordInvalid
 from queuectl.model.job import DEAD, RETRY, Outcome
 from queuectl.model.job_limits import NO_LIMITS
 from queuectl.model.lifecycle import JobState
@@ -15,6 +15,7 @@ from queuectl.storage.calls import WorkerState
 from steps import (
     EXPIRED,
     add,
+    add_as,
     add_one,
     beat,
     claim,
@@ -24,12 +25,31 @@ from steps import (
     ids_in,
     key,
     look,
+    new_ids,
     prune,
+    queue_of,
     status_of,
 )
 
 FOREIGN = "feedfeedfeedfeed"
 MALFORMED = ["", "abc", "ABCDEF00", "../../etc", "xyz", "feed:feed", "a" * 33, "feed feed", "*", "fee\n"]
+
+
+@pytest.mark.parametrize("place", ["idx:pending", "wake:default", "ids", "env"])
+def test_a_key_of_another_type_lets_no_job_in(storage: RedisStorage, place: str) -> None:
+    ids = new_ids(3)
+    variables = {b"LANG": b"C"}
+    if place == "env":
+        place = f"env:{fields_of(storage, add(storage, variables=variables)[0])['env'].decode()}"
+    elif place == "ids":
+        place = f"ids:{ids[1][:4]}"
+    storage.r.delete(key(storage, place))
+    storage.r.set(key(storage, place), "a stranger's")
+    before = queue_of(storage), sorted(storage.r.keys("*"))
+    with pytest.raises(QueuectlError, match="WRONGTYPE"):
+        add_as(storage, ids, variables=variables)
+    assert (queue_of(storage), sorted(storage.r.keys("*"))) == before
+    assert storage.exist(ids) == [False] * 3
 
 
 def push(storage: RedisStorage, *ids: str) -> None:

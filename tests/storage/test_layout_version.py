@@ -6,8 +6,7 @@ import pytest
 
 from queuectl.errors import BadConfiguration, QueuectlError
 from queuectl.storage import RedisStorage
-from queuectl.storage.submit import SCHEMA
-from steps import add, add_as, beat, key, look, new_ids, queue_of
+from steps import EXPIRED, SCHEMA, add, add_as, beat, claim, fields_of, key, look, new_ids, queue_of
 
 
 def test_the_first_job_writes_it(storage: RedisStorage) -> None:
@@ -49,6 +48,24 @@ def test_jobs_of_a_newer_one_are_not_claimed_nor_touched(storage: RedisStorage) 
     assert queue_of(storage) == [job_id]
     storage.r.set(key(storage, "schema"), SCHEMA)
     assert [lease.job_id for lease in look(storage).leases] == [job_id]
+
+
+def test_a_heartbeat_leaves_jobs_of_a_newer_one_alone(storage: RedisStorage) -> None:
+    (job_id,) = add(storage)
+    claim(storage, lease_seconds=EXPIRED)
+    storage.r.set(key(storage, "schema"), SCHEMA + 1)
+    beat(storage)
+    assert fields_of(storage, job_id)["status"] == b"processing"
+    storage.r.set(key(storage, "schema"), SCHEMA)
+    beat(storage)
+    assert fields_of(storage, job_id)["status"] == b"pending"
+
+
+def test_a_queue_that_is_older_than_the_origin_gets_one(storage: RedisStorage) -> None:
+    add(storage)
+    storage.r.delete(key(storage, "origin"))
+    first = beat(storage).origin
+    assert first == beat(storage).origin != ""
 
 
 def test_a_queue_that_was_emptied_has_another_origin(storage: RedisStorage) -> None:

@@ -16,7 +16,6 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from
 from queuectl.storage.encoding import mapping
 from queuectl.storage.scripts import CHUNK, Call
-from queuectl.storage.submit import SCHEMA
 
 
 class Spoiled(NamedTuple):
@@ -91,7 +90,7 @@ class Overview(NamedTuple):
 
 def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:
     """Lease up to ``want`` jobs to ``runner``."""
-    return Call("claim", (runner, host, lease_seconds, want, SCHEMA, *LEASE_FIELDS), _claim_from)
+    return Call("claim", (runner, host, lease_seconds, want, *LEASE_FIELDS), _claim_from)
 
 
 def finish(results: Sequence[tuple[Lease | Spoiled, Outcome, str]]) -> Call[list[str]]:

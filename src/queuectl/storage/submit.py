@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from queuectl.storage.encoding import number_text, pack_variables
 from queuectl.storage.scripts import Call
 
-SCHEMA = 1
-"""Version of the layout of keys and fields; a server with a newer one is refused by older programs."""
-
 
 def enqueue(
     jobs: Sequence[tuple[str, bytes]],
@@ -22,7 +19,7 @@ def enqueue(
     default_pairs = [text for name, value in defaults.items() for text in (name, number_text(value))]
     option_pairs = [part for pair in options.items() for part in pair]
     job_pairs = [part for pair in jobs for part in pair]
-    arguments: list[str | bytes | int] = [SCHEMA, pack_variables(variables)]
+    arguments: list[str | bytes | int] = [pack_variables(variables)]
     for section in (default_pairs, option_pairs, job_pairs):
         arguments += [len(section), *section]
     return Call("enqueue", tuple(arguments), list)

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- Leases up to `want` pending jobs, oldest first, to a runner.
--- uses: keys time lifecycle due
+-- uses: keys time schema lifecycle due
 --
 -- KEYS[1]   namespace
--- ARGV      runner, host, lease in seconds, want, schema, then the names of the fields to give back
+-- ARGV      runner, host, lease in seconds, want, then the names of the fields to give back
 -- Reply     {'ok' | 'stopped', seconds until something is due ('' for never), pending ids left,
 --            {id, fence, field, field ...}, ...}
 --           or {'newer', '', pending ids left, schema}: the records are of a later version, nothing was touched
@@ -11,9 +11,8 @@ local CLAIM_AT_ONCE = 1000  -- what Lua can unpack is limited
 local STALE_AT_ONCE = 200
 local runner, host, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), CLAIM_AT_ONCE)
 
-local schema = redis.call('GET', SCHEMA)
-if schema and not ((tonumber(schema) or math.huge) <= tonumber(ARGV[5])) then
-  return { 'newer', '', redis.call('LLEN', QUEUE), schema }
+if newer() then
+  return { 'newer', '', redis.call('LLEN', QUEUE), newer() }
 end
 promote_due()
 reap_expired()
@@ -32,7 +31,7 @@ while #claimed < want and looked < want + STALE_AT_ONCE do
   looked = looked + #ids
   for _, id in ipairs(ids) do
     local job = JOB .. id
-    local fields = redis.pcall('HMGET', job, 'status', 'fence', unpack(ARGV, 6))
+    local fields = redis.pcall('HMGET', job, 'status', 'fence', unpack(ARGV, 5))
     local valid = not fields.err and fields[1] == 'pending' and #id >= 4 and #id <= 32
       and not string.find(id, '[^0-9a-f]')
     if valid then

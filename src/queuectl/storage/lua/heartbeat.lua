@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Renews a runner's leases, and says that its workers are alive and what they do.
--- uses: keys time lifecycle due
+-- uses: keys time schema lifecycle due
 --
 -- KEYS[1]   namespace
 -- ARGV      runner, host, pid, lease in seconds, life of the records in seconds,
@@ -54,8 +54,13 @@ redis.call('ZADD', RUNNERS, expiry, runner)
 redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(now))
 redis.call('ZREMRANGEBYSCORE', RUNNERS, '-inf', stamp(now))
 
-promote_due()
-reap_expired()
+if not newer() then
+  promote_due()
+  reap_expired()
+end
+if redis.call('EXISTS', SCHEMA) == 1 then
+  redis.call('SET', ORIGIN, stamp(now), 'NX')  -- of a queue that was begun before there was such a key
+end
 local left = redis.call('LLEN', QUEUE)
 if left > 0 then
   wake()

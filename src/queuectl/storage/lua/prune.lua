@@ -1,10 +1,13 @@
 #!lua flags=allow-oom
 -- Removes finished jobs that are past their time or too many, and stale hints from the dead letter list.
--- uses: keys time delete config
+-- uses: keys time schema delete config
 --
 -- KEYS[1]   namespace
 -- ARGV      how many at most, then defaults in seconds or jobs: completed_retention, dead_retention, max_finished
 -- Reply     {ids that were removed}
+if newer() then
+  return {}
+end
 local budget = tonumber(ARGV[1])
 local function limit(name, default)
   return tonumber(setting(name, redis.call('HGET', CONFIG, name)) or default)
