@@ -52,7 +52,7 @@ class Process(NamedTuple):
 
     @property
     def is_guardian(self) -> bool:
-        return b"guardian_process" in self.command
+        return self.command.endswith(b"\0guardian\0")
 
     @property
     def is_jobs(self) -> bool:

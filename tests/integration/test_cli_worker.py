@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import (
+    children_of,
     counts,
     end_pool,
     enqueue,
@@ -231,6 +232,43 @@ def test_resume_brings_all_workers_back_while_one_still_finishes_a_long_job(queu
         wait_until(lambda: {worker["status"] for worker in workers()} == {"idle"})
         run("worker", "stop", "--wait")
         assert finish(process).code == 0
+
+
+def test_resume_brings_back_the_share_of_a_runner_that_died_meanwhile(queue: RedisStorage, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import queuectl.host\nqueuectl.host.processors = lambda: 3\n")
+    with pool(queue, "--lease", "3600", count=3, env={"PYTHONPATH": str(tmp_path)}) as process:
+        for job_id in (enqueue(HELD), enqueue(HELD)):
+            wait_for(queue, job_id, PROCESSING)
+        run("worker", "stop")
+        wait_until(lambda: [worker["status"] for worker in workers()] == ["draining"] * 2)
+        runners = [pid for pid in runners_of(process) if children_of(pid)]
+        assert len(runners) == 2
+        os.kill(runners[0], signal.SIGKILL)
+        wait_until(lambda: len(workers()) == 1)
+        run("worker", "resume")
+        wait_until(lambda: len(workers()) == 3)
+        Path("gate").touch()
+        wait_until(lambda: queue.overview().jobs[COMPLETED] == 2)
+
+
+def test_a_pool_lives_on_if_whoever_waited_for_it_has_gone(queue: RedisStorage) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    job_id = enqueue("true")
+    with spawn("worker", "start", "--ready-fd", str(writer), pass_fds=[writer]) as process:
+        os.close(writer)
+        wait_for(queue, job_id, COMPLETED)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert finish(process).code == 0
+
+
+def test_a_burst_ends_at_records_of_a_later_version(queue: RedisStorage) -> None:
+    enqueue("true")
+    queue.r.incr("queuectl:schema")
+    answer = run("worker", "start", "--burst", code=1)
+    assert "newer than this queuectl" in answer.err
+    queue.r.decr("queuectl:schema")
 
 
 def test_workers_that_a_signal_drains_are_not_brought_back(queue: RedisStorage) -> None:

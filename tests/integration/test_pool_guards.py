@@ -43,6 +43,26 @@ def test_the_guardian_ends_the_jobs_when_pool_and_runners_are_killed_at_once(que
         wait_until(lambda: not is_alive(guardian))
 
 
+def test_the_guardian_acts_while_a_round_of_housekeeping_hangs_at_the_server(queue: RedisStorage) -> None:
+    with pool(queue) as process:
+        job_id = enqueue("sleep 1000")
+        wait_until(lambda: bool(processes_of(job_id)))
+        family = runners_of(process)
+        server = int(queue.r.info("server")["process_id"])
+        os.kill(server, signal.SIGSTOP)
+        try:
+            wait_until(lambda: len(runners_of(process)) > len(family))  # the round is a child of the pool, too
+            (housekeeping,) = set(runners_of(process)) - set(family)
+            for pid in (process.pid, *family):
+                os.kill(pid, signal.SIGKILL)
+            process.wait()
+            wait_until(lambda: not processes_of(job_id))
+            assert is_alive(housekeeping), "it hangs no more, so nothing was shown"
+        finally:
+            os.kill(server, signal.SIGCONT)
+        wait_until(lambda: not is_alive(housekeeping))
+
+
 def test_a_killed_guardian_is_replaced_and_does_the_same(queue: RedisStorage) -> None:
     with pool(queue) as process:
         first = guardian_of(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 import click
 
@@ -99,7 +100,8 @@ def start(
     def ready() -> None:
         hint(f"{quantity(count, 'worker')} started (pid {os.getpid()}). Ctrl-C finishes the running jobs and ends.")
         if ready_fd is not None:
-            os.write(ready_fd, b"ready\n")
+            with suppress(OSError):  # whoever waited for it has gone; the pool has work to do all the same
+                os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
 
     app.storage.close()

@@ -271,6 +271,7 @@ class Dispatcher:
             self._newer = claim.newer
             Reporter.say(f"{newer_schema(claim.newer)} No job is taken." if claim.newer else "taking jobs again")
         if claim.newer:
+            self._crew.look(claim)
             return  # asked again with every heartbeat
         if claim.stopped:
             self._crew.stop()
@@ -392,7 +393,9 @@ class Dispatcher:
             known = [*self._crew.leases(), *(lease for lease, _, _ in self._results)]
             self._lines.trio.work.call(calls.disown(self._runner, skip, known), self._disown)
 
-    def _lost(self) -> None:
+    def _lost(self, strayed: bool) -> None:
+        if strayed:
+            self._origin = ""  # the next server is another one, and has its own jobs
         # What was not acknowledged is sent again; the fence makes a result that did arrive harmless.
         self._results = self._sent + self._results
         self._sent = []

@@ -23,12 +23,12 @@ _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 # -I -S: no current directory, no variable and no installed package says what is run.
 _PROGRAM = f"import sys; sys.path.append({_PACKAGES!r}); from queuectl.worker.guardian_process import main; main()"
 
-# $0 is the interpreter, $1 its program; then the names that were read.
+# In variables, so that what a `pkill -f` looks for is not in the command line.
 _WAIT = f"""while read -r name; do
   case $name in {LAST_WORD.decode()}) exit ;; esac
   set -- "$@" "$name"
 done
-exec "$0" -I -S -c "$@\""""
+exec "$INTERPRETER" -I -S -c "$PROGRAM" "$@\""""
 
 
 class Guardian:
@@ -41,7 +41,8 @@ class Guardian:
     def start(self) -> None:
         """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _WAIT, sys.executable, _PROGRAM],
+            ["/bin/sh", "-c", _WAIT, "guardian"],
+            env={**os.environ, "INTERPRETER": sys.executable, "PROGRAM": _PROGRAM},
             stdin=self._reader,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -60,6 +61,10 @@ class Guardian:
     def dismiss(self) -> None:
         """We end in order: there is nothing left to end."""
         self._say(LAST_WORD + b"\n")
+        self.let_go()
+
+    def let_go(self) -> None:
+        """This process is none of those whose death the guardian waits for."""
         os.close(self._pipe)
         os.close(self._reader)
 

@@ -7,6 +7,8 @@ says work has come. Two, because a runner that is full must not take the token f
 from __future__ import annotations
 
 import os
+import socket
+import struct
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -25,16 +27,19 @@ FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
 
 
+STRAYED = "The state folder was removed or replaced under its server."
+
+
 class Trio:
     """Three connected links."""
 
     def __init__(self, settings: Settings) -> None:
         self.work = Link(open_connection(settings), settings.namespace)
+        self._socket = None if settings.redis_url else server_url(settings).path
+        self._socket_then = self._socket_now()
         self.control = Link(open_connection(settings), settings.namespace)
         self.bell = Link(open_connection(settings), settings.namespace)
         self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.bell)}
-        self._socket = None if settings.redis_url else server_url(settings).path
-        self._socket_then = self._socket_now()
 
     @property
     def strayed(self) -> bool:
@@ -50,6 +55,17 @@ class Trio:
             return self._socket_then  # it can't be told now
         return found and (found.st_dev, found.st_ino)
 
+    def server_is_lost(self) -> bool:
+        """Whether the embedded server's folder was removed: if it was only moved, others may use it there."""
+        if not hasattr(socket, "SO_PEERCRED"):
+            return False  # only Linux tells
+        with socket.socket(fileno=os.dup(self.work.fileno())) as line:
+            pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        try:
+            return os.stat(f"/proc/{pid}/cwd").st_nlink == 0
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close all."""
         for link in self.descriptors:
@@ -57,13 +73,14 @@ class Trio:
 
 
 class Lines:
-    """Keeps three links connected. ``gained`` is called when they are up, ``lost`` when they were.
+    """Keeps three links connected. ``gained`` is called when they are up, ``lost`` when they were: with whether the
+    server is another's now, and the next one a new one.
 
     It connects in a thread: finding a host or starting the embedded server may take long, and jobs must go on.
     """
 
     def __init__(
-        self, settings: Settings, loop: Loop, gained: Callable[[Trio], None], lost: Callable[[], None]
+        self, settings: Settings, loop: Loop, gained: Callable[[Trio], None], lost: Callable[[bool], None]
     ) -> None:
         self.trio: Trio | None = None
         self.connecting = False
@@ -106,7 +123,7 @@ class Lines:
         self._writing.clear()
         self.trio.close()
         self.trio = None
-        self._lost()
+        self._lost(why == STRAYED)
         self._try_again(why)
 
     def close(self) -> None:
@@ -117,10 +134,10 @@ class Lines:
     def _look(self) -> None:
         trio = self.trio
         if trio is not None and trio.strayed:
-            # It would run for ever beside the next one. Its data, if the folder was only moved, is on the disk.
-            trio.work.command(("SHUTDOWN",), lambda _: None)
-            self._guarded(trio, trio.work.flush)
-            self.drop("The state folder was removed or replaced under its server, which is ended.")
+            if trio.server_is_lost():
+                trio.work.command(("SHUTDOWN",), lambda _: None)  # it would run for ever beside the next one
+                self._guarded(trio, trio.work.flush)
+            self.drop(STRAYED)
         self._loop.after(LOOK_SECONDS, self._look)
 
     def _guarded(self, trio: Trio, act: Callable[[], None]) -> None:

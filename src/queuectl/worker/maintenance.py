@@ -80,6 +80,12 @@ class Maintenance:
             finally:
                 os._exit(code)
 
+    def end(self) -> None:
+        """The pool ends: a round that is under way is given up. It may be killed at any point, as a pool may."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
     def ended(self, pid: int) -> None:
         """A child of the pool has ended; perhaps it was the round."""
         if pid == self.pid:

@@ -30,7 +30,20 @@ from queuectl.worker.maintenance import Maintenance
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.record import RecordFile
 from queuectl.worker.report import Reporter
-from queuectl.worker.runner import DRAIN, EMPTY, LOOK, QUIT, READY, RESUMED, STOPPED, STOPPING, Place, Runner
+from queuectl.worker.runner import (
+    DRAIN,
+    DRAINED,
+    EMPTY,
+    LOOK,
+    QUIT,
+    READY,
+    REFUSED,
+    RESUMED,
+    STOPPED,
+    STOPPING,
+    Place,
+    Runner,
+)
 
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 5
@@ -72,11 +85,10 @@ class Pool:
         self._announced = 0
         self._signals_seen = 0
         self._quick_deaths = 0
-        self._stopped = False
         self._failed = False
         self._restarts: list[tuple[float, list[str]]] = []
-        self._at_rest: list[list[str]] = []  # shares of runners that the stop signal has ended
-        self._going_on: set[int] = set()  # runners that had stopped, and work again
+        self._stopping: set[int] = set()  # runners that obey the stop signal, and only finish their jobs
+        self._at_rest: list[list[str]] = []  # workers of those that have ended so
         self._before: set[int] = set()  # children that were ours before there was a pool
         self._guardian_due = float("inf")
 
@@ -90,12 +102,13 @@ class Pool:
         self._guardian = Guardian()
         self._replace_guardian()
         self._record = RecordFile(self._settings, self._host, self._options)
-        self._maintenance = Maintenance(self._settings, self._host, self._let_go)
+        self._maintenance = Maintenance(self._settings, self._host, self._let_go_of_all)
         bury_dead_pools(self._settings, self._storage, self._host)
         self._work()
         while self._taken_back():
             self._work()
         self._end_orphans()
+        self._maintenance.end()
         self._guardian.dismiss()
         self._record.close()
         self._storage.close()
@@ -103,7 +116,6 @@ class Pool:
 
     def _work(self) -> None:
         """Start all runners, and stay until they have ended."""
-        self._stopped = False
         self._at_rest.clear()
         shares = self._shares()
         self._expected = len(shares)
@@ -122,12 +134,23 @@ class Pool:
         due = [entry for entry in self._restarts if entry[0] <= time.monotonic()]
         for entry in due:
             self._restarts.remove(entry)
-            if not self._signals_seen and not self._stopped:
+            if self._is_stopped():
+                self._at_rest.append(entry[1])
+            elif not self._signals_seen:
                 self._start(entry[1])
+
+    def _is_stopped(self) -> bool:
+        """Whether the stop signal is in force, as far as our runners know."""
+        return self._members.keys() <= self._stopping and bool(self._members or self._at_rest)
+
+    def _wake_up(self, pause: float) -> None:
+        """Have those at rest work again."""
+        self._restarts += [(time.monotonic() + pause, share) for share in self._at_rest]
+        self._at_rest.clear()
 
     def _taken_back(self) -> bool:
         """Whether `worker resume` came while we were still finishing our jobs; see `record.take_stopped`."""
-        if not self._stopped or self._signals_seen or self._failed:
+        if not self._at_rest or self._signals_seen or self._failed:
             return False
         self._mark(stopped=True)
         try:
@@ -191,6 +214,12 @@ class Pool:
         for member in self._members.values():
             member.socket.close()
 
+    def _let_go_of_all(self) -> None:
+        """In the child that does housekeeping: whether it lives says nothing of the pool."""
+        self._let_go()
+        self._guardian.let_go()
+        self._record.let_go()
+
     def _wait(self, seconds: float) -> None:
         sockets = {member.socket.fileno(): member for member in self._members.values()}
         readable, _, _ = select.select([self._waker, *sockets], [], [], seconds)
@@ -211,39 +240,29 @@ class Pool:
             if self._announced == self._expected:
                 self._ready()
         for said in message:
-            self._follow(member, said.to_bytes(1, "big"))
+            if said == STOPPING[0]:
+                self._stopping.add(member.pid)
+            elif said == RESUMED[0]:
+                self._stopping.discard(member.pid)
+                self._wake_up(0.0)
         if EMPTY in message:
             for other in self._members.values():
                 self._tell(other, LOOK)
 
-    def _follow(self, member: _Member, said: bytes) -> None:
-        """Go with a runner that the stop signal stops, or that goes on since it was taken back."""
-        if said == STOPPING:
-            self._going_on.discard(member.pid)
-        elif said == RESUMED:
-            self._going_on.add(member.pid)
-            self._stopped = False
-            self._restarts += [(time.monotonic(), share) for share in self._at_rest]
-            self._at_rest.clear()
-
     def _ended(self, member: _Member, code: int) -> None:
         member.socket.close()
         cgroup.end_groups_of([member.name])
-        self._going_on.discard(member.pid)
+        stopped = code == STOPPED or member.pid in self._stopping
+        self._stopping.discard(member.pid)
         share = [worker.rpartition("-")[2] for worker in member.workers]
-        if code == STOPPED and self._going_on:
-            # It was stopped before the others went on; or they have yet to hear of another stop, as the next will.
-            self._restarts.append((time.monotonic() + RESTART_SECONDS, share))
+        if code == REFUSED:
+            self._failed = True
             return
-        if code == STOPPED:
-            self._stopped = True
-            self._at_rest.append(share)
-            return
-        if code == 0 and (self._signals_seen or self._options.burst or self._stopped):
+        if code == DRAINED and (self._signals_seen or self._options.burst):
             return
         self._end_orphans()
         quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
-        if code != 0:
+        if code not in (DRAINED, STOPPED):
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
             self._free_leases(member)
@@ -252,7 +271,12 @@ class Pool:
             Reporter.say("runners die as soon as they are started; giving up")
             self._failed = True
             self._restarts.clear()
-        elif not self._signals_seen and not self._stopped:
+        elif stopped:
+            self._at_rest.append(share)
+            if not self._is_stopped():
+                # Others work: they have gone on since, or have yet to hear of the stop, as the next one will.
+                self._wake_up(RESTART_SECONDS)
+        elif not self._signals_seen:
             self._restarts.append((time.monotonic() + (RESTART_SECONDS if quick else 0.0), share))
 
     def _free_leases(self, member: _Member) -> None:

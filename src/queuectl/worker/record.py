@@ -70,6 +70,10 @@ class RecordFile:
         self._record = self._record._replace(stopped=stopped)
         self._write()
 
+    def let_go(self) -> None:
+        """In a child: it does not hold the record, whose lock says that the pool lives."""
+        os.close(self._descriptor)
+
     def close(self) -> None:
         """The pool ends. Its record stays if it is marked."""
         if not self._record.stopped:

@@ -43,8 +43,8 @@ ENVIRONMENTS = 256
 DRAIN, QUIT, LOOK = b"d", b"q", b"l"
 READY, EMPTY, RESUMED, STOPPING = b"r", b"e", b"o", b"s"
 
-DRAINED, STOPPED = 0, 3
-"""Exit codes: by a signal or with nothing left to do; by the stop signal in the server."""
+DRAINED, STOPPED, REFUSED = 0, 3, 4
+"""Exit codes: by a signal or with nothing left to do; by the stop signal; a burst whose server is too new."""
 
 
 class Place(NamedTuple):
@@ -85,6 +85,7 @@ class Runner:
         self._draining = False
         self._hurried = False
         self._stopped = False
+        self._refused = False
         descendants.become_subreaper()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
         self._loop.watch(pool_socket, self._hear_pool)
@@ -116,6 +117,8 @@ class Runner:
             self._dispatcher.turn()
         self._sweeper.sweep()
         self._dispatcher.close()
+        if self._refused:
+            return REFUSED
         return STOPPED if self._stopped else DRAINED
 
     # Crew: what the dispatcher asks and says ------------------------------------------------------
@@ -206,9 +209,12 @@ class Runner:
     def look(self, claim: Claim) -> None:
         """In a burst, the end is where nothing is pending, running or waiting for a retry, anywhere."""
         nothing_here = not self._attempts and not self._ready and self._dispatcher.settled
-        if not self._options.burst or not nothing_here or claim.pending:
+        if not self._options.burst or not nothing_here or (claim.pending and not claim.newer):
             return
-        if claim.next_due is None:
+        if claim.newer:
+            self._refused = True
+            self._drain()
+        elif claim.next_due is None:
             self._tell_pool(EMPTY)
             self._drain()
         elif not self._look_planned:
@@ -275,9 +281,9 @@ class Runner:
     def _pause(self, error: OSError) -> None:
         self._reporter.say(f"no process could be started ({error.strerror}); trying again in a second")
         self._no_room = True
-        self._loop.after(NO_ROOM_SECONDS, self._resume)
+        self._loop.after(NO_ROOM_SECONDS, self._room_again)
 
-    def _resume(self) -> None:
+    def _room_again(self) -> None:
         self._no_room = False
         self._dispatcher.look()
 
