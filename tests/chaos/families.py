@@ -96,15 +96,8 @@ def _states(trial: Trial) -> list[str]:
     return [worker.status for worker in trial.queue.workers(trial.queue.overview().workers)]
 
 
-def _kill(*pids: int) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)  # so that none can act on another's death
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-
-
 def _kill_all_and_start_another(trial: Trial) -> float:
-    _kill(*cli.children_of(trial.pool.pid), trial.pool.pid)
+    cli.kill_at_once([*cli.children_of(trial.pool.pid), trial.pool.pid])
     trial.pool.wait()
     assert trial.alive() == SHAPES.keys(), "nobody was there to end them"
     began = time.time()
@@ -118,9 +111,11 @@ SITUATIONS = {
     "timeout": Situation(_time_out, ("--timeout", str(TIMEOUT_SECONDS))),
     "cancelled": Situation(_now(lambda trial: cli.run("cancel", *trial.jobs.values()))),
     "drain, second signal": Situation(_now(_second_signal)),
-    "pool killed": Situation(_now(lambda trial: _kill(trial.pool.pid))),
-    "runners killed": Situation(_now(lambda trial: _kill(*cli.runners_of(trial.pool)))),
-    "pool and runners killed": Situation(_now(lambda trial: _kill(trial.pool.pid, *cli.runners_of(trial.pool)))),
+    "pool killed": Situation(_now(lambda trial: cli.kill_at_once([trial.pool.pid]))),
+    "runners killed": Situation(_now(lambda trial: cli.kill_at_once(cli.runners_of(trial.pool)))),
+    "pool and runners killed": Situation(
+        _now(lambda trial: cli.kill_at_once([trial.pool.pid, *cli.runners_of(trial.pool)]))
+    ),
     "all killed, next pool": Situation(_kill_all_and_start_another),
     "leader ends": Situation(_now(lambda trial: Path("gate").touch())),
     "output limit": Situation(_now(lambda trial: Path("flood").touch()), ("--max-output", "1000")),

@@ -33,10 +33,13 @@ KINDS = {
     "timeout": Kind(
         "sh job.sh sleep 100", JobOptions(timeout=0.5, max_retries=1, backoff_base=0.1), JobState.DEAD, 1
     ),
+    "limited": Kind(
+        "sh job.sh sleep 3", JobOptions(memory="1G", cpu_time=60, max_processes=50), JobState.COMPLETED, 1
+    ),
 }
 
 
 def option_words(options: JobOptions) -> list[str]:
     """The same options as words of the command line."""
     given = {name: value for name, value in options._asdict().items() if value is not None}
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
+    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]

@@ -108,14 +108,15 @@ def test_a_pool_that_can_open_no_file_starts_its_runner_again_later(queue: Redis
 def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -> None:
     with overheard_pool("--count", "2") as (process, said):
         gate = Path("gate")
-        held = enqueue("while [ ! -e gate ]; do sleep 0.05; done")
+        limits_of_held = ["--memory", "1G", "--cpu-time", "100", "--max-processes", "50"]
+        held = enqueue(*limits_of_held, "while [ ! -e gate ]; do sleep 0.05; done")
         wait_until(lambda: processes_of(held))
         wait_until(lambda: len(queue.overview().workers) == 2)
         limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in runners_of(process)}
         for pid, (_, hard) in limits.items():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
         waits = enqueue("true")
-        wait_until(lambda: "no process could be started" in said())
+        wait_until(lambda: said().count("no process could be started") > 1)  # a second later: it was looked at
         gate.touch()
         wait_for(queue, held, COMPLETED)
         for pid, both in limits.items():

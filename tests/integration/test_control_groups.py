@@ -1,17 +1,16 @@
 """Jobs with limits have a control group each, where the tests stand in one that can be divided.
 
-That is the root of a cgroup v2 hierarchy, on a machine where nobody else has use of it; elsewhere this is skipped.
+That is the root of a cgroup namespace (`unshare --cgroup`) where there is no systemd, or a group that it gave
+away, and nobody else in it; elsewhere this is skipped.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
 
-from cli import children_of, enqueue, is_alive, pool, run, runners_of, wait_for
+from cli import children_of, enqueue, is_alive, kill_at_once, pool, run, runners_of, wait_for
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from waiting import wait_until
@@ -42,13 +41,6 @@ def hidden_job() -> tuple[str, list[int], str]:
     if "/queuectl-job-" not in group:
         pytest.skip("these tests don't stand in a control group that they may divide")
     return job_id, pids, group
-
-
-def kill_at_once(pids: list[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)  # so that none can act on another's death
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 def gone(pids: list[int], group: str) -> bool:

@@ -115,6 +115,12 @@ def test_a_job_may_clean_up_when_its_cpu_time_is_used_up(queue: RedisStorage) ->
     assert "bye" in run("logs", job_id).out
 
 
+def test_cpu_time_counts_to_the_end_however_short_a_job_is(queue: RedisStorage) -> None:
+    job_id = enqueue("--cpu-time", "0.00001", "--max-retries", "0", "true")
+    with pool(queue):
+        assert wait_for(queue, job_id, COMPLETED, DEAD).reason == "CPU time limit of 1e-05s exceeded"
+
+
 def test_limits_are_shown(queue: RedisStorage) -> None:
     job_id = enqueue("--memory", "512M", "--cpu-time", "10m", "--max-output", "1000", "true")
     assert show(job_id)["limits"] == {

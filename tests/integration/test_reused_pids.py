@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import children_of, enqueue, pool, processes_of, run, wait_for
+from cli import children_of, enqueue, kill_at_once, pool, processes_of, run, wait_for
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from waiting import wait_until
@@ -55,13 +55,6 @@ def innocent(pid: int) -> subprocess.Popen[bytes]:
         process.kill()
         process.wait()
     pytest.skip(f"somebody else has the pid {pid}")
-
-
-def kill_at_once(pids: list[int]) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)  # so that none can act on another's death
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 def test_what_a_job_with_limits_had_started(queue: RedisStorage) -> None:

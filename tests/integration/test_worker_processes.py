@@ -20,6 +20,7 @@ from cli import (
     enqueue,
     is_alive,
     job,
+    kill_at_once,
     pool,
     processes_of,
     run,
@@ -205,10 +206,7 @@ def test_all_are_killed_at_once_and_the_next_pool_cleans_up(queue: RedisStorage,
     with pool(queue) as process:
         job_id, processes = begin(queue, FAMILIES[name])
         family = [*children_of(process.pid), process.pid]  # the guardian, too
-        for pid in family:
-            os.kill(pid, signal.SIGSTOP)  # so that none can act on another's death
-        for pid in family:
-            kill(pid)
+        kill_at_once(family)
         process.wait()
         assert any(map(is_alive, processes)), "nobody was there to end them"
     with pool(queue):

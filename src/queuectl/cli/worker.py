@@ -68,6 +68,7 @@ def start(
     queue at once, without counting an attempt.
     """
     from queuectl.worker import superuser
+    from queuectl.worker.cgroup import enter_pool
     from queuectl.worker.options import DEFAULT_GRACE_SECONDS, DEFAULT_LEASE_SECONDS, PoolOptions
 
     options = PoolOptions(
@@ -77,12 +78,11 @@ def start(
         grace_seconds=DEFAULT_GRACE_SECONDS if grace is None else grace,
         verbose=is_terminal("stderr") if verbose is None else verbose,
     )
-    if not detach:
-        from queuectl.worker.cgroup import enter_pool
-
-        enter_pool()  # before an embedded server is started: who stands in a group keeps it from being divided
     if ready_fd is None:
         superuser.check(allowed=allow_root or app.settings.allow_root)
+    # Before an embedded server is started: who stands in a group keeps it from being divided.
+    base = None if detach else enter_pool()
+    if ready_fd is None:
         _begin_anew(app)
     else:
         os.set_inheritable(ready_fd, False)  # it is ours, and no job's
@@ -105,7 +105,7 @@ def start(
             os.close(ready_fd)
 
     app.storage.close()
-    ctx.exit(Pool(app.settings, options, ready).run())
+    ctx.exit(Pool(app.settings, options, ready, base).run())
 
 
 def _begin_anew(app: App) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
 from queuectl.model.job import Outcome
@@ -28,10 +29,20 @@ Report = Callable[[Lease, Outcome, str], None]
 """What is told when an attempt has ended: the lease, the outcome, the worker."""
 
 
+class _Ended(NamedTuple):
+    """An attempt that was reaped: its wait status, what it used with the children it waited for, and when."""
+
+    running: JobProcess
+    status: int
+    cpu_seconds: float
+    at: float
+
+
 class Attempts:
     """Runs up to one command for each of ``workers``, and says by ``report`` how each of them went.
 
-    ``home`` is the state folder, for the logs; ``grace_seconds`` lie between SIGTERM and SIGKILL.
+    ``home`` is the state folder, for the logs; ``grace_seconds`` lie between SIGTERM and SIGKILL; ``base`` is where
+    control groups of jobs can be made, None if nowhere.
     """
 
     def __init__(
@@ -43,6 +54,7 @@ class Attempts:
         loop: Loop,
         report: Report,
         reporter: Reporter,
+        base: str | None = None,
     ) -> None:
         self._home = home
         self._grace_seconds = grace_seconds
@@ -50,9 +62,9 @@ class Attempts:
         self._report = report
         self._reporter = reporter
         self._spawner = Spawner()
-        self._limiter = Limiter(runner, loop, self.end)
+        self._limiter = Limiter(runner, base, loop, self.end)
         self._running: dict[int, JobProcess] = {}
-        self._ended: list[tuple[JobProcess, int, float]] = []
+        self._ended: list[_Ended] = []
         self._unwatched: list[JobProcess] = []
         self._watch_planned = False
         self.free = list(reversed(workers))
@@ -70,7 +82,7 @@ class Attempts:
 
     def leases(self) -> list[Lease]:
         """Those of all attempts whose outcome has not been told, running or just ended."""
-        return [*(running.lease for running in self.running), *(ended.lease for ended, _, _ in self._ended)]
+        return [*(running.lease for running in self.running), *(ended.running.lease for ended in self._ended)]
 
     def __bool__(self) -> bool:
         return bool(self._running or self._ended)
@@ -149,7 +161,7 @@ class Attempts:
             if running is not None:
                 running.signal_group(signal.SIGKILL)
             try:
-                _, status = os.waitpid(ended.si_pid, 0)
+                _, status, used = os.wait4(ended.si_pid, 0)
             except ChildProcessError:
                 continue  # the thread that connects has started a server, and was faster with its own child
             if running is not None:
@@ -157,17 +169,18 @@ class Attempts:
                     self._loop.forget(running.output)
                     running.watched = False
                 self.free.append(running.worker)
-                self._ended.append((running, status, self._loop.now))
+                self._ended.append(_Ended(running, status, used.ru_utime + used.ru_stime, self._loop.now))
 
     def settle(self) -> bool:
         """Tell how those that were reaped went. Gives whether there were any."""
         ended, self._ended = self._ended, []
-        for running, status, at in ended:
+        for running, status, cpu_seconds, at in ended:
             if running.timer is not None:
                 running.timer.cancel()
             running.finish()
             if running.lease.limits is not NO_LIMITS:
-                self._limiter.ended(running)
+                breach = self._limiter.ended(running, cpu_seconds)
+                running.ending = running.ending or breach
             self.mean_seconds += (at - running.started_at - self.mean_seconds) / 8
             outcome = running.outcome(status, at)
             if outcome is not None:

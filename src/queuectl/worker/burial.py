@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
-from queuectl.worker import cgroup, descendants
 from queuectl.worker.record import take_dead
+from queuectl.worker.remains import end_remains
 from queuectl.worker.report import Reporter
 
 
 def bury_dead_pools(settings: Settings, storage: RedisStorage, host: str) -> None:
     """Do it for each pool of this queue that was killed on this host."""
     for dead in take_dead(settings, host):
-        cgroup.end_groups_of(dead.runners)
-        ended = descendants.end_marked(dead.runners)
+        ended = end_remains(dead.runners)
         numbers = range(1, dead.options.workers + 1)
         freed = sum(
             free_leases(storage, runner, [f"{runner}-{number}" for number in numbers]) for runner in dead.runners

@@ -10,6 +10,7 @@ goes into one beneath it, and jobs with limits get theirs beside that:
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Iterable
@@ -24,6 +25,9 @@ EMPTY_SECONDS = 1.0
 _POOL = "queuectl-pool-"
 _JOB = "queuectl-job-"
 _CONTROLLERS = {"memory", "pids"}
+_SYSTEMD = "/run/systemd/system"
+_HOST_NAMESPACE = 0xEFFFFFFB
+"""Inode of the cgroup namespace that a kernel begins with."""
 
 
 class JobGroup:
@@ -37,7 +41,7 @@ class JobGroup:
             if self._limits.memory:
                 self._write("memory.max", self._limits.memory)
                 self._write("memory.oom.group", 1)
-                if os.path.exists(os.path.join(self._path, "memory.swap.max")):
+                if self._has("memory.swap.max"):
                     self._write("memory.swap.max", 0)  # else it would only begin to swap
             if self._limits.max_processes:
                 self._write("pids.max", self._limits.max_processes)
@@ -51,19 +55,23 @@ class JobGroup:
         return os.fsencode(os.path.join(self._path, "cgroup.procs"))
 
     def breach(self) -> str | None:
-        """The name of a limit that is not kept, or was about not to be when the kernel stepped in; if any."""
+        """The name of a limit that is not kept, or was about not to be when the kernel stepped in; if any.
+
+        FileNotFoundError if the group has lost what keeps its limits.
+        """
         limits = self._limits
-        if limits.memory and self._count("memory.events", "oom_kill"):
+        if limits.memory and self._was_out_of_memory():
             return "memory"
-        if limits.max_processes and self._count("pids.events", "max"):
+        if limits.max_processes and self._was_refused_a_process():
             return "max_processes"
         if limits.cpu_time and self._count("cpu.stat", "usage_usec") > limits.cpu_time * 1e6:
             return "cpu_time"
         return None
 
-    def end(self) -> None:
+    def end(self) -> bool:
         """SIGKILL to all processes in it, at once: none can escape by starting another."""
         _kill(self._path)
+        return True
 
     def remove(self) -> bool:
         """Take it away; gives False while a process in it has not quite ended."""
@@ -72,43 +80,73 @@ class JobGroup:
     def _write(self, name: str, value: int) -> None:
         _write(os.path.join(self._path, name), str(value))
 
-    def _count(self, name: str, counter: str) -> int:
+    def _was_out_of_memory(self) -> bool:
+        # Kills are counted whoever is out of memory, the host or a group above; "oom" tells that it is this one.
+        return bool(self._count("memory.events.local", "oom") and self._count("memory.events", "oom_kill"))
+
+    def _was_refused_a_process(self) -> bool:
+        if self._has("pids.events.local"):
+            return bool(self._count("pids.events.local", "max"))
+        # Before Linux 6.11 a refusal is counted here though it was a group above that was full.
+        if not self._count("pids.events", "max"):
+            return False
+        return not self._has("pids.peak") or int(self._lines("pids.peak")[0]) >= self._limits.max_processes
+
+    def _has(self, name: str) -> bool:
+        return os.path.exists(os.path.join(self._path, name))
+
+    def _lines(self, name: str) -> list[str]:
         try:
-            for line in _lines(os.path.join(self._path, name)):
-                if line.startswith(counter + " "):
-                    return int(line.split()[1])
-        except OSError:
-            pass  # somebody took the group away
+            return _lines(os.path.join(self._path, name))
+        except OSError as error:
+            if error.errno == errno.ENODEV:  # it was taken away while the file was open
+                raise FileNotFoundError(*error.args) from None
+            raise
+
+    def _count(self, name: str, counter: str) -> int:
+        for line in self._lines(name):
+            if line.startswith(counter + " "):
+                return int(line.split()[1])
         return 0
 
 
-def enter_pool() -> bool:
+def enter_pool() -> str | None:
     """Have this pool and all that it starts stand in a group of their own, beside which groups can be made.
 
-    Gives whether that was possible; if not, nothing is changed.
+    Gives the folder for these; None if that was not possible, and then nothing is changed.
     """
     own = _own_group()
     if own is None:
-        return False
+        return None
     base = os.path.dirname(own) if os.path.basename(own).startswith(_POOL) else own
     pool = os.path.join(base, f"{_POOL}{os.getpid()}")
     try:
         if not _is_given(base) or not set(_words(base, "cgroup.controllers")) >= _CONTROLLERS:
-            return False
+            return None
         _remove_ended_pools(base)
-        os.mkdir(pool)
     except OSError:
-        return False
+        return None
     try:
+        _enter(pool)
         if not os.path.exists(os.path.join(pool, "cgroup.kill")):
             raise FileNotFoundError  # a kernel older than 5.14
-        _write(os.path.join(pool, "cgroup.procs"), "0")
         _write(os.path.join(base, "cgroup.subtree_control"), " ".join(f"+{name}" for name in sorted(_CONTROLLERS)))
     except OSError:  # others stand in it too, so it can't be divided
         _leave(own)
         _remove(pool)
-        return False
-    return True
+        return None
+    return base
+
+
+def _enter(pool: str) -> None:
+    os.mkdir(pool)
+    try:
+        _write(os.path.join(pool, "cgroup.procs"), "0")
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV):
+            raise
+        os.mkdir(pool)  # another pool that starts just now took it for what an ended one had left
+        _write(os.path.join(pool, "cgroup.procs"), "0")
 
 
 def _remove_ended_pools(base: str) -> None:
@@ -118,18 +156,20 @@ def _remove_ended_pools(base: str) -> None:
 
 
 def base_of_pool() -> str | None:
-    """Where groups of jobs can be made; None if this process's pool did not find such a place."""
+    """Where `enter_pool` of the pool to which this process belongs has found a place; None if it did not."""
     own = _own_group()
     return os.path.dirname(own) if own is not None and os.path.basename(own).startswith(_POOL) else None
 
 
-def end_groups_of(runners: Iterable[str]) -> None:
-    """End all that is in the groups of these dead runners' jobs, and take the groups away."""
-    base = base_of_pool()
+def end_groups_of(runners: Iterable[str], base: str | None) -> None:
+    """End all that is in the groups of these dead runners' jobs in ``base``, and take the groups away."""
     if base is None:
         return
     prefixes = tuple(f"{_JOB}{runner}." for runner in runners)
-    groups = [os.path.join(base, name) for name in os.listdir(base) if name.startswith(prefixes)]
+    try:
+        groups = [os.path.join(base, name) for name in os.listdir(base) if name.startswith(prefixes)]
+    except OSError:
+        return  # no file can be opened, or the place is gone: what is there is still found by its mark
     for group in groups:
         _kill(group)
     deadline = time.monotonic() + EMPTY_SECONDS
@@ -153,19 +193,27 @@ def _own_group() -> str | None:
 
 
 def _is_given(group: str) -> bool:
-    """Whether a group is ours to divide. Root may write to each, but most belong to the system's manager."""
+    """Whether a group is ours to divide. That it can be written to does not say so.
+
+    Root may write to each, and a user to those that systemd divides for them; it marks what it has given away. The
+    root of the hierarchy is its host's, but that of a container is the container's own.
+    """
     needed = ("", "cgroup.procs", "cgroup.subtree_control")
     if not all(os.access(os.path.join(group, name), os.W_OK) for name in needed):
         return False
-    if os.geteuid() != 0 or not os.path.exists(os.path.join(os.path.dirname(group), "cgroup.procs")):
-        return True
-    for name in ("trusted.delegate", "user.delegate"):
-        try:
-            if os.getxattr(group, name) == b"1":
-                return True
-        except OSError:
-            continue
-    return False
+    if not os.path.exists(_SYSTEMD):
+        if not os.path.exists(os.path.join(os.path.dirname(group), "cgroup.procs")):
+            return os.stat("/proc/self/ns/cgroup").st_ino != _HOST_NAMESPACE
+        if os.geteuid() != 0:
+            return True
+    return any(_attribute(group, name) == b"1" for name in ("trusted.delegate", "user.delegate"))
+
+
+def _attribute(group: str, name: str) -> bytes:
+    try:
+        return os.getxattr(group, name)
+    except OSError:
+        return b""
 
 
 def _leave(group: str) -> None:

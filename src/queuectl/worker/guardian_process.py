@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from queuectl.worker import cgroup, descendants
+from queuectl.worker.remains import end_remains
 
 LAST_WORD = b"."
 """Said by a pool that ends in order."""
@@ -12,6 +12,4 @@ LAST_WORD = b"."
 
 def main() -> None:
     """End what was started by the workers of the runners that are named as arguments."""
-    runners = sys.argv[1:]
-    cgroup.end_groups_of(runners)
-    descendants.end_marked(runners)
+    end_remains(sys.argv[1:])

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from queuectl.storage.codec import Lease
 from queuectl.worker import process
-from queuectl.worker.cgroup import JobGroup, base_of_pool
+from queuectl.worker.cgroup import JobGroup
 from queuectl.worker.loop import Loop
 from queuectl.worker.process import Ending, JobProcess
 from queuectl.worker.process_tree import ProcessTable, ProcessTree
@@ -40,22 +40,30 @@ class Meter(Protocol):
     """Measures what one job uses."""
 
     def breach(self) -> str | None:
-        """The name of a limit that is not kept, if any."""
+        """The name of a limit that is not kept, if any; OSError if that can't be known now."""
 
-    def end(self) -> None:
-        """SIGKILL to all processes of the job."""
+    def end(self) -> bool:
+        """SIGKILL to all processes of the job; gives False if it has to be called again."""
 
 
 class Limiter:
-    """Ends jobs that don't keep their limits; ``end`` is how one is ended with a grace period."""
+    """Ends jobs that don't keep their limits; ``end`` is how one is ended with a grace period.
 
-    def __init__(self, runner: str, loop: Loop, end: Callable[[JobProcess, Ending], None]) -> None:
+    ``base`` is where groups of jobs can be made, None if there is no such place.
+    """
+
+    def __init__(
+        self, runner: str, base: str | None, loop: Loop, end: Callable[[JobProcess, Ending], None]
+    ) -> None:
         self._runner = runner
+        self._base = base
         self._loop = loop
         self._end = end
         self._table = ProcessTable()
         self._prepared: JobGroup | None = None
-        self._meters: dict[int, tuple[JobProcess, Meter]] = {}
+        self._meters: dict[JobProcess, Meter] = {}
+        self._groups: dict[JobProcess, JobGroup] = {}
+        self._half_ended: dict[JobProcess, str] = {}
         self._left: list[JobGroup] = []
         self._planned = False
 
@@ -68,12 +76,11 @@ class Limiter:
             return None
         if sys.platform != "linux":
             raise CannotStart(NOT_EXECUTABLE, "limits of memory, CPU time and processes can be kept on Linux only")
-        base = base_of_pool()
-        if base is None:
+        if self._base is None:
             return None
         self._put_aside()  # of a job that could not be started
         try:
-            self._prepared = JobGroup(base, self._runner, lease)
+            self._prepared = JobGroup(self._base, self._runner, lease)
         except OSError:
             return None  # no more groups are allowed, or somebody took the controllers away
         return self._prepared.entry
@@ -82,19 +89,29 @@ class Limiter:
         """It runs now."""
         if _needs_watch(running.lease):
             group, self._prepared = self._prepared, None
-            self._meters[running.pid] = running, group or ProcessTree(running.pid, running.lease, self._table)
+            if group is None:
+                self._meters[running] = self._tree_of(running)
+            else:
+                self._meters[running] = self._groups[running] = group
             self._plan(FIRST_SECONDS)
 
-    def ended(self, running: JobProcess) -> None:
-        """Its leader has ended; perhaps it was the kernel that ended it."""
-        _, meter = self._meters.pop(running.pid, (running, None))
-        if isinstance(meter, JobGroup):
-            name = meter.breach()
-            if name is not None and running.ending is None:
-                running.ending = process.limit_exceeded(running.lease.limits, name)
-            meter.end()
-            self._left.append(meter)
+    def ended(self, running: JobProcess, cpu_seconds: float) -> Ending | None:
+        """Its leader has ended, and has used so much; gives why it failed if it did not keep its limits."""
+        limits = running.lease.limits
+        name = "cpu_time" if 0 < limits.cpu_time < cpu_seconds else None
+        group = self._groups.pop(running, None)
+        if group is not None:
+            if self._meters[running] is group:
+                name = self._breach(running) or name  # perhaps it was the kernel that ended it
+            group.end()
+            self._left.append(group)
             self._plan(LOOK_SECONDS)
+        self._meters.pop(running, None)
+        self._half_ended.pop(running, None)
+        return None if name is None else process.limit_exceeded(limits, name)
+
+    def _tree_of(self, running: JobProcess) -> ProcessTree:
+        return ProcessTree(running.pid, running.lease, self._table)
 
     def _plan(self, seconds: float) -> None:
         if not self._planned and (self._meters or self._left):
@@ -105,21 +122,41 @@ class Limiter:
         self._planned = False
         began = time.thread_time()  # a busy machine is no reason to look more seldom
         self._table.forget()
-        breaches = [(running, meter, meter.breach()) for running, meter in self._meters.values()]
+        breaches = [(running, self._breach(running)) for running in self._meters]
         took = time.thread_time() - began
-        for running, meter, name in breaches:
+        for running, name in breaches:
             if name is not None:
-                self._stop(running, meter, name)
+                self._stop(running, name)
+        for group in self._left:
+            group.end()  # again: there may have been no file to be opened for it
         self._left = [group for group in self._left if not group.remove()]
         self._plan(max(LOOK_SECONDS, min(took / SHARE, RAREST_SECONDS)))
 
-    def _stop(self, running: JobProcess, meter: Meter, name: str) -> None:
+    def _breach(self, running: JobProcess) -> str | None:
+        if running in self._half_ended:
+            return self._half_ended.pop(running)
+        try:
+            return self._meters[running].breach()
+        except FileNotFoundError:  # somebody took its group's controllers away, or the group
+            self._meters[running] = self._tree_of(running)
+        except OSError:
+            pass  # no file can be opened now; what can't be known is no reason to end a job
+        return None
+
+    def _stop(self, running: JobProcess, name: str) -> None:
         ending = process.limit_exceeded(running.lease.limits, name)
-        if name in AT_ONCE:
-            meter.end()
+        if name not in AT_ONCE:
+            self._end(running, ending)
+            return
+        running.ending = running.ending or ending
+        try:
+            ended = self._meters[running].end()
+        except OSError:
+            ended = True  # they can't be looked for; the leader's group can be killed all the same
+        if ended:
             running.kill(ending)
         else:
-            self._end(running, ending)
+            self._half_ended[running] = name
 
     def _put_aside(self) -> None:
         if self._prepared is not None:

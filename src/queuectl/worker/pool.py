@@ -72,12 +72,22 @@ class _Member(NamedTuple):
 
 
 class Pool:
-    """Runs `options.workers` workers until it is drained. `run` does it all."""
+    """Runs `options.workers` workers until it is drained. `run` does it all.
 
-    def __init__(self, settings: Settings, options: PoolOptions, ready: Callable[[], None] = lambda: None) -> None:
+    ``base`` is what `cgroup.enter_pool` has given.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: PoolOptions,
+        ready: Callable[[], None] = lambda: None,
+        base: str | None = None,
+    ) -> None:
         self._settings = settings
         self._options = options
         self._ready = ready
+        self._base = base
         self._host = host_name()
         self._storage = RedisStorage(settings=settings)
         self._members: dict[int, _Member] = {}
@@ -193,7 +203,7 @@ class Pool:
             try:
                 ours.close()
                 self._let_go()
-                place = Place(name, workers, self._host, os.getppid())
+                place = Place(name, workers, self._host, os.getppid(), self._base)
                 code = Runner(place, self._options, self._settings, theirs.fileno()).run()
             except BaseException:
                 traceback.print_exc()
@@ -251,7 +261,7 @@ class Pool:
 
     def _ended(self, member: _Member, code: int) -> None:
         member.socket.close()
-        cgroup.end_groups_of([member.name])
+        cgroup.end_groups_of([member.name], self._base)
         stopped = code == STOPPED or member.pid in self._stopping
         self._stopping.discard(member.pid)
         share = [worker.rpartition("-")[2] for worker in member.workers]

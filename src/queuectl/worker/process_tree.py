@@ -1,12 +1,14 @@
 """What the processes of a job use, as /proc has it.
 
-A look is not one moment: what it finds is looked at a second time before it counts.
+A look is not one moment: what it finds is looked at a second time before it counts. Where /proc can't be
+read at all (EMFILE) it raises OSError: what is not seen must not be taken for what has ended.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +21,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 STOP_ROUNDS = 50
 """Looks for processes that were not stopped yet, before a job is killed."""
+
+STOP_SECONDS = 0.25
+"""The longest that they may take in one go: the runner has other jobs, too."""
+
+_HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""It has just ended, or is none of ours to look at (hidepid)."""
 
 
 class Process(NamedTuple):
@@ -89,6 +97,8 @@ class ProcessTree:
         self._table = table
         self._known: dict[int, Process] = {}
         self._ticks_gone = 0
+        self._stopped: set[tuple[int, int]] = set()
+        self._rounds = STOP_ROUNDS
 
     def breach(self) -> str | None:
         """The name of a limit that is not kept, if any."""
@@ -98,24 +108,30 @@ class ProcessTree:
         self._table.forget()
         return self._measure()
 
-    def end(self) -> None:
-        """SIGKILL to all of them.
+    def end(self) -> bool:
+        """SIGKILL to all of them; gives False if it has to be called again, as there are too many for one go.
 
         First they are stopped, until there is nobody who was not: what is stopped starts no others, and what it
         has started is still known by its parent. Killed one by one, a fork bomb would outrun us.
         """
-        stopped: set[tuple[int, int]] = set()
-        for _ in range(STOP_ROUNDS):
-            self._table.forget()
-            self._known = self._members()
-            running = {key: known for key, known in _keys(self._known) if key not in stopped}
-            if not running:
-                break
-            for (pid, _), known in running.items():
-                _send(pid, known, signal.SIGSTOP)
-            stopped |= running.keys()
+        deadline = time.monotonic() + STOP_SECONDS
+        while self._rounds and self._stop_more():
+            if time.monotonic() > deadline:
+                return False
         for pid, known in self._known.items():
             _send(pid, known, signal.SIGKILL)
+        return True
+
+    def _stop_more(self) -> bool:
+        """Stop those that run; gives whether there were any."""
+        self._rounds -= 1
+        self._table.forget()
+        self._known = self._members()
+        running = {key: known for key, known in _keys(self._known) if key not in self._stopped}
+        for (pid, _), known in running.items():
+            _send(pid, known, signal.SIGSTOP)
+        self._stopped |= running.keys()
+        return bool(running)
 
     def _measure(self) -> str | None:
         members = self._members()
@@ -162,8 +178,8 @@ def _process(pid: int) -> Process | None:
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read().rpartition(b")")[2].split()
-    except OSError:
-        return None  # it has just ended
+    except _HIDDEN:
+        return None
     ticks = sum(map(int, fields[11:15]))
     tasks = 0 if fields[0] in (b"Z", b"X") else int(fields[17])
     return Process(int(fields[1]), int(fields[3]), tasks, ticks, int(fields[19]), int(fields[21]))
@@ -188,5 +204,5 @@ def _proportional(pid: int, process: Process) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             return sum(int(line.split()[1]) for line in file if line.startswith((b"Pss:", b"SwapPss:"))) * 1024
-    except OSError:
-        return process.pages * _PAGE_BYTES  # another user's, or gone: the second look will tell
+    except _HIDDEN:
+        return process.pages * _PAGE_BYTES  # what another user's shares can't be known, so all of it counts

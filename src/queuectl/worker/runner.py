@@ -48,12 +48,16 @@ DRAINED, STOPPED, REFUSED = 0, 3, 4
 
 
 class Place(NamedTuple):
-    """Where a runner belongs: its own name, the names of its workers, its host, and its pool's pid."""
+    """Where a runner belongs: its own name, the names of its workers, its host, and its pool's pid.
+
+    ``base`` is where control groups of its jobs can be made, None if nowhere.
+    """
 
     name: str
     workers: list[str]
     host: str
     pool_pid: int
+    base: str | None
 
 
 class Runner:
@@ -73,6 +77,7 @@ class Runner:
             self._loop,
             self._report,
             self._reporter,
+            place.base,
         )
         self._ready: deque[Lease] = deque()
         self._shown: dict[str, WorkerState] = {}
