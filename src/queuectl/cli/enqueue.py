@@ -10,7 +10,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option, limit_options, policy_options, timeout_option
-from queuectl.errors import InvalidInput, QueuectlError
+from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
 
 
 class CommandWithDashes(click.Command):
@@ -47,7 +47,11 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
 )
 @click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
 @click.option("--wait-for-server", is_flag=True, help="Wait while the server can't be reached, however long.")
-@click.option("--durable", is_flag=True, help="Wait until the job is on the server's disk, and on its replicas.")
+@click.option(
+    "--durable",
+    is_flag=True,
+    help="Wait until the job is on the server's disk, and on its replicas (Redis 7.2 or newer, or Valkey).",
+)
 @json_option
 @pass_app
 @click.pass_context
@@ -80,11 +84,17 @@ def enqueue_command(
 
     wishes = JobOptions(**options)
     app.manager.patient = wait_for_server
+    app.manager.on_wait = _say_that_it_waits
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        _enqueue_lines(app, _read_commands(source, by_null), wishes, as_json)
+        commands = _read_commands(source, by_null)
+        if durable:
+            app.manager.check_durable()  # before anything is added: who tries again would add it twice
+        _enqueue_lines(app, commands, wishes, as_json)
     elif words:
+        if durable:
+            app.manager.check_durable()
         job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
         _print_ids([job_id], as_json)
         _say_what_next(app, job_id)
@@ -133,6 +143,12 @@ def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) 
         raise
     if unread is not None:
         raise unread
+
+
+def _say_that_it_waits(error: ServerUnreachable) -> None:
+    from queuectl.cli.output import note
+
+    note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
 
 
 def _print_ids(ids: list[str], as_json: bool) -> None:
