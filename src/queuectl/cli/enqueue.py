@@ -166,7 +166,10 @@ def _say_what_next(app: App, job_id: str) -> None:
     if sys.stderr.isatty() and sys.stdout.isatty():
         from queuectl.cli.output import SHORT_ID, note
 
-        if app.storage.overview().workers:
+        overview = app.storage.overview()
+        if overview.stopped:
+            note("The workers are stopped. Go on with: queuectl worker resume")
+        elif overview.workers:
             note(f"Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
         else:
             note("No worker is running. Start some with: queuectl worker start --count 2")

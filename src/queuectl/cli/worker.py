@@ -189,11 +189,14 @@ def list_workers(app: App, as_json: bool) -> None:
     """
     from queuectl.cli.status import print_workers
 
-    workers = app.manager.status().workers
+    status = app.manager.status()
+    workers = status.workers
     if as_json:
         for worker in workers:
             print_json(worker_object(worker))
     elif workers:
         print_workers(workers)
+    elif status.stopped:
+        hint("No worker is running: they were stopped. Go on with: queuectl worker resume")
     else:
         hint("No worker is running. Start some with: queuectl worker start --count 2")
