@@ -24,7 +24,7 @@ from queuectl.cli.output import (
     table,
     timestamp,
 )
-from queuectl.errors import AmbiguousId, JobNotFound
+from queuectl.errors import AmbiguousId, JobNotFound, RecordInvalid
 from queuectl.logs import reader
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
@@ -105,7 +105,7 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
         many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"
         # Who has not asked for so many may take them for all, a script most of all.
         say = note if context.get_parameter_source("limit") is ParameterSource.DEFAULT else hint
-        say(f"More with: {again}{state}{many} --after {after.score}:{after.job_id}, or all: --limit 0")
+        say(f"More (all with --limit 0): {again}{state}{many} --after {after.score}:{after.job_id}")
 
 
 def _attempt(job: Job) -> int:
@@ -220,7 +220,7 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
     for given in job_ids:
         try:
             job_id, answer = app.manager.cancel(given)
-        except (JobNotFound, AmbiguousId) as error:  # the others are cancelled all the same
+        except (JobNotFound, AmbiguousId, RecordInvalid) as error:  # the others are cancelled all the same
             complain(error)
             code = error.exit_code
             continue
