@@ -75,8 +75,8 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @config_command.command(name="set")
 @policy_options
 @timeout_option
-@click.option("--completed-retention", metavar="SECONDS", help="How long completed and cancelled jobs are kept.")
-@click.option("--dead-retention", metavar="SECONDS", help="How long dead jobs are kept.")
+@click.option("--completed-retention", metavar="TIME", help="How long completed and cancelled jobs are kept.")
+@click.option("--dead-retention", metavar="TIME", help="How long dead jobs are kept.")
 @click.option("--max-finished", metavar="N", help="Jobs kept at most in each final state.")
 @json_option
 @pass_app
@@ -86,7 +86,9 @@ def set_(app: App, /, as_json: bool, **changes: Any) -> None:
     \b
     Examples:
       queuectl config set --max-retries 5 --backoff-base 2 --backoff-factor 3
-      queuectl config set --timeout 3600
+      queuectl config set --timeout 1h --completed-retention 30d
+
+    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     if not given:

@@ -77,6 +77,9 @@ def enqueue_command(
       queuectl enqueue -- rsync -a src/ host:dst/     # no shell
       queuectl enqueue --from commands.txt            # one a line
 
+    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G
+    (powers of 1,024; MB, MiB and the like mean the same).
+
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
     locale and the like (see the documentation).
     """
