@@ -144,7 +144,7 @@ def test_sizes(value: object, count: int) -> None:
     assert limits.size("memory limit", value) == count
 
 
-@pytest.mark.parametrize("value", ["", "k", "much", "512MBs", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
+@pytest.mark.parametrize("value", ["", "k", "much", "5MBs", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
 def test_what_is_no_size_is_named(value: object) -> None:
     with pytest.raises(InvalidInput, match="memory limit") as caught:
         limits.memory(value)

@@ -43,8 +43,8 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
       queuectl run --timeout 60 --max-retries 0 -- ./deploy.sh staging
 
     It waits for its turn in the queue. If no worker is up, a temporary one is started and ended with the job;
-    until then it runs what else waits, too. A TIME is in seconds, or has a unit: 90s, 10m; a SIZE in bytes: 512M, 2G.
-    Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
+    until then it runs what else waits, too. A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
+    has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.logs import Output, follow_job
     from queuectl.queue_manager import JobOptions
