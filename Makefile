@@ -22,7 +22,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .PHONY: help demo test fuzz bench bench-peers chaos lint clean
 
 help:
-	@echo 'make demo    run 600 real jobs, kill a worker midway, check every result (under a minute)'
+	@echo 'make demo    run 600 real jobs, kill the workers twice midway, check every result (under a minute)'
 	@echo 'make test    run all tests;  make test ARGS="-k dlq -x" passes options to pytest'
 	@echo 'make fuzz    try thousands of hostile command lines, files, URLs and records (a quarter of an hour)'
 	@echo 'make bench   measure speed (ten minutes);  ARGS=--quick for a short trial, --full for a million jobs,'

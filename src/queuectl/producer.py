@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from queuectl.environment import capture, current_directory
 from queuectl.errors import InvalidInput, ServerUnreachable
@@ -15,6 +15,8 @@ from queuectl.storage.encoding import number_text
 
 if TYPE_CHECKING:
     from queuectl.storage.session import Session
+
+T = TypeVar("T")
 
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
@@ -73,6 +75,13 @@ class Producer:
     patient = False
     """Whether to wait for a server that can't be reached, however long that takes."""
 
+    on_wait: Callable[[ServerUnreachable], None] | None = None
+    """Called when such a wait begins."""
+
+    def check_durable(self) -> None:
+        """Make sure that what is added can be made durable; BadConfiguration if the server can't do that."""
+        self._patiently(self._session.check_durable)
+
     def enqueue(self, command: bytes | list[bytes], options: JobOptions = JobOptions()) -> str:
         """Add one command: a string for the shell, or a list of arguments that is run without one.
 
@@ -109,21 +118,26 @@ class Producer:
         while True:
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            taken, again = "", False
-            while True:
-                try:
-                    taken = self._session.enqueue(
-                        list(zip(ids, commands, strict=True)),
-                        defaults=ENQUEUE_DEFAULTS,
-                        options=fields,
-                        variables=variables,
-                    )
-                    break
-                except ServerUnreachable:
-                    if not self.patient:
-                        raise
-                    again = True
-                    time.sleep(PATIENT_SECONDS)
+            jobs = list(zip(ids, commands, strict=True))
+
+            def add(jobs: Sequence[tuple[str, bytes]] = jobs) -> str:
+                return self._session.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=fields, variables=variables)
+
+            taken, again = self._patiently(add)
             # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
             if not taken or again:
                 return ids
+
+    def _patiently(self, call: Callable[[], T]) -> tuple[T, bool]:
+        """What ``call`` gives, once the server can be reached; and whether it took more than one try."""
+        again = False
+        while True:
+            try:
+                return call(), again
+            except ServerUnreachable as error:
+                if not self.patient:
+                    raise
+                if not again and self.on_wait is not None:
+                    self.on_wait(error)
+                again = True
+                time.sleep(PATIENT_SECONDS)

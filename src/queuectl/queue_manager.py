@@ -19,6 +19,7 @@ __all__ = ["JobOptions", "QueueManager", "Status"]
 
 DAMAGED_HINT = "It can't be run. Something other than queuectl wrote to its hash."
 SHORTEST_PREFIX = 4
+CANCEL_ANSWERS = frozenset(["cancelled", "requested", *JobState])
 DIGITS = frozenset("0123456789abcdef")
 NUMERALS = frozenset("0123456789.e+-")
 
@@ -90,7 +91,13 @@ class QueueManager(Producer):
     def cancel(self, prefix: str) -> tuple[str, str]:
         """Cancel one job. Gives its id, and "cancelled", "requested" (its worker was told) or its final state."""
         job_id = self.resolve(prefix)
-        return job_id, self.storage.cancel([job_id])[0]
+        answer = self.storage.cancel([job_id])[0]
+        if answer == "missing":
+            raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
+        if answer not in CANCEL_ANSWERS:
+            why = f"it is in no state that there is: {answer[:40]!r}"
+            raise RecordInvalid(f"The record of job {job_id} is damaged: {why}.", DAMAGED_HINT)
+        return job_id, answer
 
     def clear(self) -> int:
         """Cancel all jobs that are pending now. Gives how many there were."""

@@ -207,3 +207,17 @@ def test_a_setting_that_something_else_spoiled_is_ignored(queue: RedisStorage) -
 def test_what_is_kept_has_bounds_too(option: str) -> None:
     for value in ("-1", "nan", "x"):
         assert "Error" in run("config", "set", option, value, code=2).err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "code"),
+    [
+        ("redis://:wrong@192.0.2.1:1/0?bogus=1", "(can't be read)", 78),
+        ("redis://192.0.2.1:1/0", "redis://192.0.2.1:1/0", 78),  # it has no password
+    ],
+)
+def test_the_origin_is_shown_when_the_server_can_not_be_used(url: str, shown: str, code: int) -> None:
+    answer = run("config", "show", "--origin", "--json", env={"QUEUECTL_REDIS_URL": url}, code=code)
+    assert answer.object["redis_url"] == {"value": shown, "origin": "environment QUEUECTL_REDIS_URL"}
+    assert answer.err.startswith("Error: ")
+    run("config", "show", env={"QUEUECTL_REDIS_URL": url}, code=code)

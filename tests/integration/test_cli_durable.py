@@ -34,13 +34,22 @@ def test_the_embedded_server_has_it_on_disk(queue: RedisStorage) -> None:
     assert queue.overview().jobs["pending"] == 1
 
 
-def test_a_server_without_a_disk_is_told_and_the_job_is_kept() -> None:
+@pytest.mark.parametrize("words", [["true"], ["--from", "-"]], ids=" ".join)
+def test_a_server_without_a_disk_is_told_before_anything_is_added(words: list[str]) -> None:
     with running(binary.find().path) as server:
         env = {"QUEUECTL_REDIS_URL": server.url}
-        answer = run("enqueue", "--durable", "true", env=env, code=1)
-        (job_id,) = answer.lines
-        assert "is in the queue, but" in answer.err
-        assert run("show", job_id, "--json", env=env).object["status"] == "pending"
+        answer = run("enqueue", "--durable", *words, env=env, code=78, stdin=b"true\n")
+        assert (answer.raw, "CONFIG SET appendonly yes" in answer.err) == (b"", True)
+        assert run("list", "--json", env=env).objects == []
+
+
+def test_a_server_that_is_too_old_is_told_before_anything_is_added() -> None:
+    # Without the command, the server answers as one does that never had it.
+    with running(binary.find().path, "--appendonly", "yes", "--rename-command", "WAITAOF", "") as server:
+        env = {"QUEUECTL_REDIS_URL": server.url}
+        answer = run("enqueue", "--durable", "true", env=env, code=78)
+        assert "--durable needs Redis 7.2 or newer, or Valkey" in answer.err
+        assert (answer.raw, run("list", "--json", env=env).objects) == (b"", [])
 
 
 def test_a_replica_that_does_not_answer_is_told(short_folder: Path) -> None:
@@ -73,12 +82,14 @@ def test_it_waits_until_a_server_is_there(short_folder: Path) -> None:
     waiting.stdin.write(b"echo one\necho two\n")
     waiting.stdin.close()
     waiting.stdin = None
+    assert waiting.stderr is not None
+    assert waiting.stderr.readline().endswith(b"; waiting for it (Ctrl-C to give up).\n")
     assert is_alive(waiting.pid)
     command = [binary.find().path, "--port", "0", "--unixsocket", str(path), "--dir", str(short_folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         answer = finish(waiting)
-        assert (answer.code, len(answer.lines)) == (0, 2)
+        assert (answer.code, len(answer.lines), answer.err) == (0, 2, "")
         assert run("status", "--json", env=env).object["jobs"]["pending"] == 2
     finally:
         server.kill()

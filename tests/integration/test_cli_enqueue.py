@@ -260,3 +260,11 @@ def test_a_namespace_is_a_queue_of_its_own(queue: RedisStorage) -> None:
     assert queue.r.lrange("other:jobs", 0, -1) == [job_id]
     run("show", job_id, code=3)
     assert run("show", job_id, "--json", env={"QUEUECTL_NAMESPACE": "other"}).object["status"] == "pending"
+
+
+def test_a_person_is_told_to_resume_what_was_stopped(queue: RedisStorage) -> None:
+    run("worker", "stop")
+    said = on_terminal("enqueue", "true")
+    assert ("worker resume" in said, "worker start" in said) == (True, False)
+    assert "worker resume" in on_terminal("worker", "list")
+    assert "The stop signal is set. Go on with: queuectl worker resume" in run("status").out

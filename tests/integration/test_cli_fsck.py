@@ -27,3 +27,16 @@ def test_it_tells_what_it_found_then_mends_it(queue: RedisStorage) -> None:
 def test_an_id_that_is_no_text_does_no_harm(queue: RedisStorage) -> None:
     queue.r.hset("queuectl:jobs:\x1b[31m", "status", "pending")
     assert b"\x1b" not in run("fsck", code=1).raw
+
+
+def test_only_what_can_be_mended_is_said_to_be(queue: RedisStorage) -> None:
+    job_id = enqueue("true")
+    queue.r.hset(f"queuectl:jobs:{job_id}", "status", "bogus")
+    for words in (["fsck"], ["fsck", "--repair"]):
+        found = run(*words, code=1)
+        assert "(can't be mended)" in found.out
+        assert "--repair" not in found.err
+        assert "1 problem can't be mended" in found.err
+    answer = run("cancel", job_id, code=1)
+    assert f"The record of job {job_id} is damaged" in answer.err
+    assert "already" not in answer.err

@@ -193,3 +193,16 @@ def test_run_into_a_pipe_that_closes(queue: RedisStorage) -> None:
         assert (done.stdout, done.stderr) == (b"y\n", b"")
         (job_id,) = [each["id"] for each in run("list", "--json").objects]
         wait_for(queue, job_id, JobState.COMPLETED)
+
+
+def test_run_says_nothing_of_output_that_there_was_none(queue: RedisStorage) -> None:
+    assert "no output" not in on_terminal("run", "true"), "by a temporary worker"
+    with pool(queue):
+        assert on_terminal("run", "true") == ""
+
+
+def test_run_says_where_to_look_if_the_worker_has_another_state_folder(queue: RedisStorage, tmp_path: Path) -> None:
+    env = {"QUEUECTL_REDIS_URL": f"unix://{run('server', 'path').out.strip()}"}
+    with pool(queue):
+        shown = on_terminal("run", "echo there", env=env | {"QUEUECTL_HOME": str(tmp_path / "other")})
+    assert "has another state folder" in " ".join(shown.split())

@@ -142,6 +142,18 @@ def pages(*words: str) -> list[list[str]]:
     return found
 
 
+def test_a_script_is_told_of_jobs_that_the_first_page_left_out(queue: RedisStorage) -> None:
+    run("enqueue", "--from", "-", stdin=b"true\n" * 50)
+    assert run("list", "--json").err == "", "50 are all that there are"
+    enqueue("true")
+    cut = run("list", "--state", "pending", "--json")
+    assert len(cut.objects) == 50
+    assert cut.err.startswith("More (all with --limit 0): queuectl list --state pending --after ")
+    assert run("list", "--json", "--limit", "50").err == "", "so many were asked for"
+    everything = run("list", "--limit", "0", "--json")
+    assert (len(everything.objects), everything.err) == (51, "")
+
+
 def test_pages_show_every_job_exactly_once(queue: RedisStorage) -> None:
     commands = [f"exit {number % 2}" for number in range(60)]
     ids = run("enqueue", "--max-retries", "0", "--from", "-", stdin="\n".join(commands).encode()).lines
@@ -272,3 +284,12 @@ def test_status_counts_each_job_once_while_they_change(queue: RedisStorage) -> N
             seen.append(counts())
     assert all(sum(each.values()) == 300 for each in seen)
     assert all(a.get("completed", 0) <= b.get("completed", 0) for a, b in pairwise(seen))
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_an_error_fits_its_terminal_and_no_word_is_broken(columns: int) -> None:
+    words = ["enqueue", "--max-retries", "a-value-which-is-not-a-number-at-all", "true"]
+    plain = run(*words, code=2).err
+    shown = without_colours(on_terminal(*words, columns=columns, code=2))
+    assert max(map(len, shown.splitlines())) <= columns
+    assert shown.split() == plain.split()

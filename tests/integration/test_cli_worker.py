@@ -130,7 +130,7 @@ def test_a_verbose_pool_says_how_each_job_ended(queue: RedisStorage) -> None:
 def test_starting_takes_a_stop_back(queue: RedisStorage) -> None:
     run("worker", "stop")
     assert queue.r.get("queuectl:stop_signal") == "true"
-    assert "worker resume" in run("status").err
+    assert "worker resume" in run("status").out
     with pool(queue):
         assert queue.r.get("queuectl:stop_signal") is None
 
@@ -361,3 +361,9 @@ def test_a_pool_has_no_more_processes_than_processors_for_its_workers(queue: Red
         assert len(runners_of(process)) == min(4, len(os.sched_getaffinity(0)))
     with pool(queue, count=1) as process:
         assert len(runners_of(process)) == 1
+
+
+def test_times_may_have_units(queue: RedisStorage) -> None:
+    assert run("worker", "start", "--burst", "--lease", "1m", "--grace", "0.1s").code == 0
+    answer = run("worker", "start", "--grace", "soon", code=2)
+    assert "a number of seconds, or one with s, m, h or d as in 10m, not 'soon'" in answer.err

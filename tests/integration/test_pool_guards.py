@@ -202,3 +202,13 @@ while thread.is_alive():
 def test_a_runner_bears_that_its_connecting_thread_takes_its_own_children() -> None:
     """That thread starts the embedded server, and waits for the shell that does it."""
     assert subprocess.run([sys.executable, "-c", REAPER], timeout=60, check=False).returncode == 0
+
+
+def test_nothing_is_imported_from_the_current_directory(queue: RedisStorage, tmp_path: Path) -> None:
+    planted = "import pathlib; pathlib.Path(__file__).with_suffix('.imported').touch()\n"
+    for name in ("queuectl", "click", "signal", "json", "subprocess", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(planted)
+    run("worker", "start", "--detach")
+    wait_for(queue, enqueue("true"), COMPLETED)
+    run("worker", "stop", "--wait")
+    assert not list(tmp_path.glob("*.imported"))

@@ -144,7 +144,7 @@ def test_sizes(value: object, count: int) -> None:
     assert limits.size("memory limit", value) == count
 
 
-@pytest.mark.parametrize("value", ["", "k", "much", "512MB", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
+@pytest.mark.parametrize("value", ["", "k", "much", "5MBs", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
 def test_what_is_no_size_is_named(value: object) -> None:
     with pytest.raises(InvalidInput, match="memory limit") as caught:
         limits.memory(value)
@@ -161,3 +161,21 @@ def test_sizes_are_shown_as_one_would_type_them(count: int, text: str) -> None:
 def test_a_limit_that_is_not_known_is_an_error() -> None:
     with pytest.raises(InvalidInput, match="gpus"):
         checked({"memory": "1G", "gpus": "1"})
+
+
+@pytest.mark.parametrize("text", ["2g", "2G", "2GB", "2gb", "2GiB", "2048MiB", "2097152k", str(2 << 30)])
+def test_sizes_are_powers_of_1024_whatever_their_unit_is_called(text: str) -> None:
+    assert limits.memory(text) == 2 << 30
+
+
+@pytest.mark.parametrize("text", ["2ib", "2b", "GB", "2GiBs", "b", "2bb", "1KGB"])
+def test_other_units_are_no_sizes(text: str) -> None:
+    with pytest.raises(InvalidInput, match="as in 512M"):
+        limits.memory(text)
+
+
+def test_a_time_is_held_to_its_bounds_in_seconds() -> None:
+    assert limits.seconds("grace", "1m", 86_400) == 60
+    for text in ("0.5s", "2d"):
+        with pytest.raises(InvalidInput, match=f"between 1 and 86,400 seconds, not '{text}'"):
+            limits.seconds("lease", text, 86_400, least=1)

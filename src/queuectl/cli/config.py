@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option, policy_options, timeout_option
 from queuectl.cli.output import pairs, print_json, span, table, terminal_width
-from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.errors import BadConfiguration, QueuectlError
 from queuectl.storage.encoding import number_text
+
+if TYPE_CHECKING:
+    from queuectl.settings import Settings
 
 NARROW = 60
 
@@ -44,7 +47,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     try:
         for name, (value, was_set) in app.manager.config().items():
             values[name] = (number_text(value), "server" if was_set else "default")
-    except ServerUnreachable as error:
+    except QueuectlError as error:
         if not origin:
             raise
         trouble = error  # where the server's address comes from is what its user wants to know now
@@ -72,8 +75,8 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @config_command.command(name="set")
 @policy_options
 @timeout_option
-@click.option("--completed-retention", metavar="SECONDS", help="How long completed and cancelled jobs are kept.")
-@click.option("--dead-retention", metavar="SECONDS", help="How long dead jobs are kept.")
+@click.option("--completed-retention", metavar="TIME", help="How long completed and cancelled jobs are kept.")
+@click.option("--dead-retention", metavar="TIME", help="How long dead jobs are kept.")
 @click.option("--max-finished", metavar="N", help="Jobs kept at most in each final state.")
 @json_option
 @pass_app
@@ -83,7 +86,9 @@ def set_(app: App, /, as_json: bool, **changes: Any) -> None:
     \b
     Examples:
       queuectl config set --max-retries 5 --backoff-base 2 --backoff-factor 3
-      queuectl config set --timeout 3600
+      queuectl config set --timeout 1h --completed-retention 30d
+
+    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d.
     """
     given = {name: value for name, value in changes.items() if value is not None}
     if not given:
@@ -123,13 +128,22 @@ def _meaning(name: str, text: str) -> str:
     return text
 
 
-def _local(app: App) -> dict[str, tuple[str, str]]:
+def _server(settings: Settings) -> str:
     from queuectl.storage.open import server_url
 
+    if not settings.redis_url:
+        return "embedded server"
+    try:
+        return server_url(settings).redacted()
+    except BadConfiguration:
+        return "(can't be read)"
+
+
+def _local(app: App) -> dict[str, tuple[str, str]]:
     settings = app.settings
     shown = {
         "home": settings.home,
-        "redis_url": server_url(settings).redacted() if settings.redis_url else "embedded server",
+        "redis_url": _server(settings),
         "namespace": settings.namespace,
         "appendfsync": settings.appendfsync,
         "insecure_redis": "yes" if settings.insecure_redis else "no",

@@ -36,7 +36,7 @@ def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> No
     \b
     Examples:
       queuectl dlq list
-      queuectl dlq list --json | jq -r .reason
+      queuectl dlq list --limit 0 --json | jq -r .reason
     """
     print_pages(app, [JobState.DEAD], limit, after, as_json)
 

@@ -10,7 +10,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option, limit_options, policy_options, timeout_option
-from queuectl.errors import InvalidInput, QueuectlError
+from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
 
 
 class CommandWithDashes(click.Command):
@@ -47,7 +47,11 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
 )
 @click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
 @click.option("--wait-for-server", is_flag=True, help="Wait while the server can't be reached, however long.")
-@click.option("--durable", is_flag=True, help="Wait until the job is on the server's disk, and on its replicas.")
+@click.option(
+    "--durable",
+    is_flag=True,
+    help="Wait until the job is on the server's disk, and on its replicas (Redis 7.2 or newer, or Valkey).",
+)
 @json_option
 @pass_app
 @click.pass_context
@@ -73,6 +77,9 @@ def enqueue_command(
       queuectl enqueue -- rsync -a src/ host:dst/     # no shell
       queuectl enqueue --from commands.txt            # one a line
 
+    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G
+    (powers of 1,024; MB, MiB and the like mean the same).
+
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
     locale and the like (see the documentation).
     """
@@ -80,11 +87,17 @@ def enqueue_command(
 
     wishes = JobOptions(**options)
     app.manager.patient = wait_for_server
+    app.manager.on_wait = _say_that_it_waits
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        _enqueue_lines(app, _read_commands(source, by_null), wishes, as_json)
+        commands = _read_commands(source, by_null)
+        if durable:
+            app.manager.check_durable()  # before anything is added: who tries again would add it twice
+        _enqueue_lines(app, commands, wishes, as_json)
     elif words:
+        if durable:
+            app.manager.check_durable()
         job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
         _print_ids([job_id], as_json)
         _say_what_next(app, job_id)
@@ -135,6 +148,12 @@ def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) 
         raise unread
 
 
+def _say_that_it_waits(error: ServerUnreachable) -> None:
+    from queuectl.cli.output import note
+
+    note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
+
+
 def _print_ids(ids: list[str], as_json: bool) -> None:
     if as_json:
         from queuectl.cli.output import print_json
@@ -150,7 +169,10 @@ def _say_what_next(app: App, job_id: str) -> None:
     if sys.stderr.isatty() and sys.stdout.isatty():
         from queuectl.cli.output import SHORT_ID, note
 
-        if app.storage.overview().workers:
+        overview = app.storage.overview()
+        if overview.stopped:
+            note("The workers are stopped. Go on with: queuectl worker resume")
+        elif overview.workers:
             note(f"Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
         else:
             note("No worker is running. Start some with: queuectl worker start --count 2")

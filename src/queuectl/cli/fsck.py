@@ -27,11 +27,12 @@ def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> N
     queuectl itself leaves nothing to mend. Something else that wrote to the server may have, or a server that lost
     its last writes. Exit code 1: there is something left to mend, or something that can't be.
     """
-    found = left = 0
+    found = left = mendable = 0
     for problem in integrity.check(app.storage, repair=repair):
         found += 1
         mended = repair and problem.mendable
         left += not mended
+        mendable += problem.mendable
         if as_json:
             print_json({"id": problem.job_id, "problem": problem.problem, "mended": mended})
         else:
@@ -40,6 +41,8 @@ def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> N
     if not as_json:
         if not found:
             click.echo("All records fit together.")
-        elif left and not repair:
-            note(f"{quantity(found, 'problem')} found. Mend them with: queuectl fsck --repair")
+        elif mendable and not repair:
+            note(f"{quantity(mendable, 'problem')} can be mended with: queuectl fsck --repair")
+        if left and (repair or not mendable):
+            note(f"{quantity(left, 'problem')} can't be mended: something other than queuectl wrote these records.")
     ctx.exit(1 if left else 0)

@@ -6,6 +6,7 @@ import re
 import time
 
 import click
+from click.core import ParameterSource
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
@@ -23,7 +24,7 @@ from queuectl.cli.output import (
     table,
     timestamp,
 )
-from queuectl.errors import AmbiguousId, JobNotFound
+from queuectl.errors import AmbiguousId, JobNotFound, RecordInvalid
 from queuectl.logs import reader
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
@@ -97,11 +98,14 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
         after, first = page.end, False
         if len(page.jobs) + len(page.invalid) < size or after is None:
             return
-    if after is not None and not as_json:
-        again = click.get_current_context().command_path
+    if after is not None and app.manager.page(states, 1, after).end is not None:
+        context = click.get_current_context()
+        again = context.command_path
         state = f" --state {states[0].value}" if states and not again.startswith("queuectl dlq") else ""
         many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"
-        hint(f"More with: {again}{state}{many} --after {after.score}:{after.job_id}")
+        # Who has not asked for so many may take them for all, a script most of all.
+        say = note if context.get_parameter_source("limit") is ParameterSource.DEFAULT else hint
+        say(f"More (all with --limit 0): {again}{state}{many} --after {after.score}:{after.job_id}")
 
 
 def _attempt(job: Job) -> int:
@@ -210,13 +214,13 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
     \b
     Examples:
       queuectl cancel 9fa2
-      queuectl list --state pending --json | jq -r .id | xargs queuectl cancel
+      queuectl list --state pending --limit 0 --json | jq -r .id | xargs queuectl cancel
     """
     code = 0
     for given in job_ids:
         try:
             job_id, answer = app.manager.cancel(given)
-        except (JobNotFound, AmbiguousId) as error:  # the others are cancelled all the same
+        except (JobNotFound, AmbiguousId, RecordInvalid) as error:  # the others are cancelled all the same
             complain(error)
             code = error.exit_code
             continue

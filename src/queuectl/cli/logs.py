@@ -108,11 +108,13 @@ def follow_job(
     attempt: int | None = None,
     from_first: bool = False,
     meanwhile: Callable[[], None] = lambda: None,
+    writes_here: Callable[[Job], bool] = lambda job: False,
 ) -> None:
     """Print a job's output as it comes, until the job is over.
 
     That of ``attempt``; else of the newest attempt and all later ones, or of all ``from_first``.
-    ``meanwhile`` is called about ten times a second.
+    ``meanwhile`` is called about ten times a second. ``writes_here`` tells whether a job's output is certain to
+    be found here, so that there was none if there is none.
     """
     follower = LogFollower(app.settings.home, job_id, attempt, from_first=from_first)
     watcher = Watcher(app.settings, job_id)
@@ -131,13 +133,10 @@ def follow_job(
             state = watcher.wait(FOLLOW_SECONDS)
     finally:
         watcher.close()
-    _say_how_it_went(app, app.manager.job(job_id), follower, attempt)
-
-
-def _say_how_it_went(app: App, job: Job, follower: LogFollower, attempt: int | None) -> None:
+    job = app.manager.job(job_id)
     if follower.left_out:
         note(f"{follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
-    if not follower.attempt:
+    if not follower.attempt and not writes_here(job):
         _say_why_none(app, job, attempt)
     if job.status is not JobState.COMPLETED:
         note(f"Job {job.id[:SHORT_ID]} is {job.status.value}: {job.reason}")

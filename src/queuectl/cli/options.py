@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from queuectl.model import limits
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
@@ -16,7 +18,7 @@ def policy_options(command: F) -> F:
     """--max-retries, --backoff-base, --backoff-factor. Their bounds are checked where all values are."""
     for option in (
         click.option("--backoff-factor", metavar="F", help="By how much each pause is longer than the one before."),
-        click.option("--backoff-base", metavar="SECONDS", help="Pause before the first retry."),
+        click.option("--backoff-base", metavar="TIME", help="Pause before the first retry."),
         click.option("--max-retries", metavar="N", help="Retries after the first attempt."),
     ):
         command = option(command)
@@ -25,7 +27,7 @@ def policy_options(command: F) -> F:
 
 def timeout_option(command: F) -> F:
     """--timeout."""
-    return click.option("--timeout", metavar="SECONDS", help="End an attempt that takes longer; 0 for no limit.")(
+    return click.option("--timeout", metavar="TIME", help="End an attempt that takes longer; 0 for no limit.")(
         command
     )
 
@@ -35,7 +37,7 @@ def limit_options(command: F) -> F:
     for option in (
         click.option("--max-processes", metavar="N", help="End an attempt that has more processes and threads."),
         click.option("--max-output", metavar="SIZE", help="End an attempt that prints more, as in 10M."),
-        click.option("--cpu-time", metavar="SECONDS", help="End an attempt that takes more processor time."),
+        click.option("--cpu-time", metavar="TIME", help="End an attempt that takes more processor time."),
         click.option("--memory", metavar="SIZE", help="End an attempt that holds more memory, as in 512M or 2G."),
     ):
         command = option(command)
@@ -45,15 +47,19 @@ def limit_options(command: F) -> F:
 yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 
 
-class Seconds(click.FloatRange):
-    """A number of seconds in a range; NaN lies in none, though no comparison says so."""
+class Seconds(click.ParamType):  # type: ignore[type-arg]
+    """A length of time in seconds, or with a unit, between two bounds."""
+
+    name = "time"
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least = least
+        self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        seconds = float(super().convert(value, param, ctx))
-        if seconds != seconds:
-            self.fail(f"{value} is not a number.", param, ctx)
-        return seconds
+        """Its seconds."""
+        name = str(param.name) if param is not None else "time"
+        return limits.seconds(name, value, self._most, least=self._least)
 
 
 def confirm(question: str, *, yes: bool, needed: bool = True) -> None:

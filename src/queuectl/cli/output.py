@@ -51,12 +51,15 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value))
 
 
-def note(text: str) -> None:
-    """A message for a person: on stderr, wrapped to a terminal's width."""
-    text = printable(text)
-    if is_terminal("stderr") and len(text) > shutil.get_terminal_size().columns:
-        text = click.wrap_text(text, shutil.get_terminal_size().columns)
-    click.echo(text, err=True)
+def note(text: str, *, after: str = "") -> None:
+    """A message for a person: on stderr, behind the red word ``after``, wrapped to a terminal's width."""
+    lines = _fitted(after + printable(text), "stderr")
+    click.echo("\n".join([style(after, "red", err=True) + lines[0].removeprefix(after), *lines[1:]]), err=True)
+
+
+def say(text: str) -> None:
+    """A sentence that is part of what was asked for: on stdout, wrapped to a terminal's width."""
+    click.echo("\n".join(_fitted(printable(text), "stdout")))
 
 
 def hint(text: str) -> None:
@@ -67,10 +70,19 @@ def hint(text: str) -> None:
 
 def complain(error: QueuectlError) -> None:
     """An error: what, why, and what to type next."""
-    click.echo(style("Error: ", "red", err=True), nl=False, err=True)
-    note(_shortened(error.message))
+    note(_shortened(error.message), after="Error: ")
     if error.hint:
         note(_shortened(error.hint))
+
+
+def _fitted(text: str, stream: str) -> list[str]:
+    """Lines that a terminal shows whole; one line where there is none. No word is broken: it may be copied."""
+    width = shutil.get_terminal_size().columns
+    if not is_terminal(stream) or len(text) <= width:
+        return [text]
+    import textwrap
+
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _shortened(text: str) -> str:

@@ -42,8 +42,9 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
       queuectl run 'make check'
       queuectl run --timeout 60 --max-retries 0 -- ./deploy.sh staging
 
-    It waits for its turn in the queue. If no worker is up, a temporary one is started and ended with the job.
-    Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
+    It waits for its turn in the queue. If no worker is up, a temporary one is started and ended with the job;
+    until then it runs what else waits, too. A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
+    has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.logs import Output, follow_job
     from queuectl.queue_manager import JobOptions
@@ -53,7 +54,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     job_id = app.manager.enqueue(command_bytes(ctx, words), JobOptions(**options))
     helper.look()
     try:
-        follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look)
+        follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look, writes_here=helper.is_here)
     except KeyboardInterrupt:
         click.echo("", err=True)
         note(f"The job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
@@ -108,6 +109,15 @@ class TemporaryPool:
         before = f"; {quantity(ahead, 'job')} before it" if ahead > 0 else ""
         note(f"No worker is running: starting one until the job is over{before}.")
         self._pid = start_detached(self._app.settings, PoolOptions(workers=1, burst=True))
+
+    def is_here(self, job: Job) -> bool:
+        """Whether a worker that writes into this state folder has run the job."""
+        from queuectl.host import host_name
+        from queuectl.worker.record import works_here
+
+        if job.host != host_name():
+            return False
+        return bool(self._pid) or works_here(self._app.settings, job.worker)
 
     def end(self) -> None:
         """The job is over."""

@@ -8,7 +8,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import SHORT_ID, hint, note, print_json, quantity, span, state_text, table, worker_object
+from queuectl.cli.output import SHORT_ID, hint, print_json, quantity, say, span, state_text, table, worker_object
 from queuectl.model.worker import WorkerInfo
 from queuectl.queue_manager import Status
 
@@ -47,12 +47,12 @@ def _print(status: Status) -> None:
     if status.workers:
         print_workers(status.workers)
     if status.stopped:
-        note("The stop signal is set. Go on with: queuectl worker resume")
+        say("The stop signal is set. Go on with: queuectl worker resume")
     elif not status.workers:
         hint("Start some with: queuectl worker start --count 2")
     if status.set_aside:
         found = quantity(len(status.set_aside), "id")
-        note(f"Set aside from the queue: {found} that no valid job has, such as {status.set_aside[0]!r}.")
+        say(f"Set aside from the queue: {found} that no valid job has, such as {status.set_aside[0]!r}.")
 
 
 def print_workers(workers: list[WorkerInfo]) -> None:

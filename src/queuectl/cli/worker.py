@@ -33,9 +33,9 @@ def worker_command() -> None:
               help="Workers, each running one job at a time.")  # fmt: skip
 @click.option("--detach", "-d", is_flag=True, help="Run in the background; return once the workers are up.")
 @click.option("--burst", is_flag=True, help="End when nothing is pending, running or waiting for a retry.")
-@click.option("--lease", type=Seconds(1, 86_400), metavar="SECONDS",
+@click.option("--lease", type=Seconds(1, 86_400), metavar="TIME",
               help="How long a job stays with a worker that is not heard of (default: 30).")  # fmt: skip
-@click.option("--grace", type=Seconds(0, 86_400), metavar="SECONDS",
+@click.option("--grace", type=Seconds(0, 86_400), metavar="TIME",
               help="Between SIGTERM and SIGKILL for a job that is ended (default: 5).")  # fmt: skip
 @click.option("--verbose/--quiet", "-v/-q", default=None, help="A line for each job (default: on a terminal).")
 @click.option("--allow-root", is_flag=True, help="Run jobs as root, even after sudo or su.")
@@ -63,6 +63,8 @@ def start(
       queuectl worker start --count 4            # until Ctrl-C
       queuectl worker start --count 4 --detach   # in the background
       queuectl worker start --burst              # until all work is done
+
+    A TIME is in seconds, or has a unit: 90s, 10m, 2h.
 
     The first SIGTERM or Ctrl-C finishes the running jobs; the second ends them and puts them back into the
     queue at once, without counting an attempt.
@@ -189,11 +191,14 @@ def list_workers(app: App, as_json: bool) -> None:
     """
     from queuectl.cli.status import print_workers
 
-    workers = app.manager.status().workers
+    status = app.manager.status()
+    workers = status.workers
     if as_json:
         for worker in workers:
             print_json(worker_object(worker))
     elif workers:
         print_workers(workers)
+    elif status.stopped:
+        hint("No worker is running: they were stopped. Go on with: queuectl worker resume")
     else:
         hint("No worker is running. Start some with: queuectl worker start --count 2")

@@ -39,12 +39,20 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
     return int(result)
 
 
-def seconds(name: str, value: object, most: float = YEAR_SECONDS) -> float:
+def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: float = 0.0) -> float:
     """A length of time: seconds, or a number with a unit as in ``30s``, ``5m``, ``1.5h``, ``7d``."""
-    size = 1
+    text, unit = value, 1
     if isinstance(value, str) and value[-1:] in UNITS:
-        value, size = value[:-1], UNITS[value[-1]]
-    return number(name, value, 0, most / size) * size
+        text, unit = value[:-1], UNITS[value[-1]]
+    try:
+        result = float(text) * unit  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInput(
+            f"The {name} must be a number of seconds, or one with s, m, h or d as in 10m, not {_shown(value)}."
+        ) from None
+    if not least <= result <= most:  # false for NaN too
+        raise InvalidInput(f"The {name} must be between {least:g} and {most:,.0f} seconds, not {_shown(value)}.")
+    return result
 
 
 def timeout(value: object) -> float:
@@ -53,10 +61,14 @@ def timeout(value: object) -> float:
 
 
 def size(name: str, value: object) -> int:
-    """A number of bytes, or a number with a unit as in ``100k``, ``512M``, ``1.5G``: powers of 1,024."""
+    """A number of bytes, or a number with a unit as in ``100k``, ``512M``, ``1.5GB``, ``2GiB``: powers of 1,024."""
     text, unit = value, 1
-    if isinstance(value, str) and value[-1:].lower() in SIZES:
-        text, unit = value[:-1], SIZES[value[-1:].lower()]
+    if isinstance(value, str):
+        short = value.lower()
+        for ending in ("", "b", "ib"):
+            letter = short.removesuffix(ending)[-1:]
+            if short.endswith(ending) and letter in SIZES:
+                text, unit = short.removesuffix(ending)[:-1], SIZES[letter]
     try:
         result = float(text) * unit  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):

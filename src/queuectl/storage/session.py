@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from queuectl import settings as local_settings
-from queuectl.errors import QueuectlError
+from queuectl.errors import BadConfiguration, QueuectlError
 from queuectl.storage.keys import Keys
 from queuectl.storage.open import open_connection
 from queuectl.storage.scripts import Argument, Call, Command, command
@@ -78,6 +78,23 @@ class Session:
 
             raise newer_schema(reply[1].decode("utf-8", "replace"))
         return reply[1].decode() if reply[0] == b"exists" else ""
+
+    def check_durable(self) -> None:
+        """Make sure that the server can tell what is on its disk; BadConfiguration if it can't."""
+        (reply,) = self.exchange([("WAITAOF", 1, 0, 1)], raise_errors=False)
+        if not isinstance(reply, Exception):
+            return
+        if "unknown command" in str(reply):
+            raise BadConfiguration(
+                "--durable needs Redis 7.2 or newer, or Valkey; nothing was added.",
+                "Leave it out, or update the server.",
+            )
+        if "appendonly is disabled" in str(reply):
+            raise BadConfiguration(
+                "--durable can't be promised: the server keeps no append-only file. Nothing was added.",
+                "Leave it out, or on the server: CONFIG SET appendonly yes",
+            )
+        raise _refused(reply)
 
     def make_durable(self) -> str:
         """Wait until what this connection wrote is on the server's disk, and on its replicas if it has any.

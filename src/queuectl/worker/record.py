@@ -104,6 +104,24 @@ def take_dead(settings: Settings, host: str) -> Iterator[PoolRecord]:
     return _take(settings, host, stopped=False)
 
 
+def works_here(settings: Settings, worker: str) -> bool:
+    """Whether the worker of this name belongs to a pool of this state folder that has not ended."""
+    folder = pools_folder(settings)
+    for name in os.listdir(folder):
+        if name.endswith(".json"):
+            try:
+                descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except OSError:
+                continue
+            try:
+                record = _read(descriptor)
+            finally:
+                os.close(descriptor)
+            if record is not None and worker.rpartition("-")[0] in record.runners:
+                return True
+    return False
+
+
 def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecord]:
     folder = pools_folder(settings)
     for name in sorted(os.listdir(folder)):
