@@ -536,7 +536,7 @@ def test_a_foreign_id_in_the_queue_is_set_aside(queue: RedisStorage, foreign: st
     with pool(queue):
         wait_for(queue, good, COMPLETED)
     assert queue.r.lrange("queuectl:set_aside", 0, -1) == [foreign]
-    assert "set aside" in run("status").err.lower()
+    assert "set aside" in run("status").out.lower()
     assert run("status", "--json").object["set_aside"] == [foreign]
 
 
