@@ -60,7 +60,7 @@ def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
 
 def _storm(plan: Plan, folder: Path) -> dict[str, Any]:
     folder.mkdir()
-    with sandbox():
+    with sandbox(small=True):
         history = perform(plan, folder)
     violations = check(history)
     for name, why in history.left_out.items():

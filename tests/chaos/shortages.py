@@ -21,6 +21,9 @@ SHORTAGE_SECONDS = 1.5
 PIDS = Path("/sys/fs/cgroup/pids")
 """Root is above RLIMIT_NPROC; a control group of version 1 holds it."""
 
+_short: set[int] = set()
+"""Processes whose limit is lowered now."""
+
 
 @contextmanager
 def small_disks(home: Path) -> Iterator[bool]:
@@ -105,7 +108,7 @@ def _fill(folder: Path) -> Blow | None:
 
 def _limit(family: list[int], what: int, most: dict[int, int]) -> Blow | None:
     before = {}
-    for pid in family:
+    for pid in set(family) - _short:  # what would be put back, else, is the shortage
         try:
             soft, hard = resource.prlimit(pid, what)
             resource.prlimit(pid, what, (most[pid], hard))
@@ -113,7 +116,10 @@ def _limit(family: list[int], what: int, most: dict[int, int]) -> Blow | None:
         except (OSError, ValueError):
             continue  # it has just ended
 
+    _short.update(before)
+
     def undo() -> None:
+        _short.difference_update(before)
         for pid, limits in before.items():
             try:
                 resource.prlimit(pid, what, limits)

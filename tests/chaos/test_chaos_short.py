@@ -25,7 +25,7 @@ PLANS = [
 
 @pytest.mark.parametrize("plan", PLANS, ids=["embedded", "network"])
 def test_a_short_storm_breaks_no_law(plan: Plan, tmp_path: Path) -> None:
-    with sandbox():
+    with sandbox(small=True):
         found = perform(plan, tmp_path)
     violations = check(found)
     print(line(figures(found, violations)))
