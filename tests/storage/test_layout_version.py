@@ -68,6 +68,12 @@ def test_a_queue_that_is_older_than_the_origin_gets_one(storage: RedisStorage) -
     assert first == beat(storage).origin != ""
 
 
+def test_an_origin_that_is_no_text_ends_no_worker(storage: RedisStorage) -> None:
+    add(storage)
+    storage.r.set(key(storage, "origin"), b"\xff")
+    assert beat(storage).origin == beat(storage).origin != ""
+
+
 def test_a_queue_that_was_emptied_has_another_origin(storage: RedisStorage) -> None:
     assert beat(storage).origin == ""
     add(storage)

@@ -247,7 +247,7 @@ def _pulse_from(reply: Sequence[Any]) -> Pulse:
         pending,
         _leases(lost),
         _leases(cancelled),
-        origin.decode(),
+        origin.decode("utf-8", "replace"),
     )
 
 
