@@ -22,8 +22,11 @@ from .system import System
 RETENTION_SECONDS = 20
 """Finished jobs leave soon, so that their number can be flat."""
 
-BATCH, BATCH_SECONDS = 10, 0.5
-SAMPLES = 120
+ROUND_SECONDS = 1.0
+"""In each, one job of every kind is added, or as many as its share says: what is kept then hardly varies."""
+
+SAMPLES = 600
+"""So many that the saw's teeth, from one housekeeping to the next, are seen at all heights."""
 
 GROWTH = {"pools_pss_kib": 1.05, "server_memory_bytes": 1.10, "keys": 1.15, "logs": 1.15, "descriptors": 1.05}
 """How much larger each may be, in the median, in the last quarter than in the second: the first one warms up."""
@@ -52,17 +55,17 @@ def perform(minutes: float, folder: Path) -> dict[str, Any]:
     system.keep_up()
     queue = RedisStorage()
     samples: list[dict[str, float]] = []
-    names = [name for name, kind in KINDS.items() for _ in range(kind.share)]
-    began, added = time.monotonic(), 0
+    began, rounds, added = time.monotonic(), 0, 0
     next_sample = seconds / SAMPLES
     while (now := time.monotonic() - began) < seconds:
-        kind = KINDS[names[added // BATCH % len(names)]]
-        for ids in Producer(queue).enqueue_many([kind.command.encode()] * BATCH, kind.options):
-            added += len(ids)
+        rounds += 1
+        for kind in KINDS.values():
+            for ids in Producer(queue).enqueue_many([kind.command.encode()] * kind.share, kind.options):
+                added += len(ids)
         if now >= next_sample:
             samples.append({"at": round(now, 1), **sample(system, queue)})
             next_sample += seconds / SAMPLES
-        time.sleep(max(0.0, began + added / BATCH * BATCH_SECONDS - time.monotonic()))
+        time.sleep(max(0.0, began + rounds * ROUND_SECONDS - time.monotonic()))
     states = {state.value: count for state, count in queue.overview().jobs.items()}
     queue.close()
     system.drain(120)
