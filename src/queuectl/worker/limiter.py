@@ -15,7 +15,7 @@ from typing import Protocol
 from queuectl.storage.codec import Lease
 from queuectl.worker import process
 from queuectl.worker.cgroup import JobGroup
-from queuectl.worker.loop import Loop
+from queuectl.worker.loop import Loop, Once
 from queuectl.worker.process import Ending, JobProcess
 from queuectl.worker.process_tree import ProcessTable, ProcessTree
 from queuectl.worker.spawn import NOT_EXECUTABLE, CannotStart
@@ -57,7 +57,6 @@ class Limiter:
     ) -> None:
         self._runner = runner
         self._base = base
-        self._loop = loop
         self._end = end
         self._table = ProcessTable()
         self._prepared: JobGroup | None = None
@@ -65,7 +64,7 @@ class Limiter:
         self._groups: dict[JobProcess, JobGroup] = {}
         self._half_ended: dict[JobProcess, str] = {}
         self._left: list[JobGroup] = []
-        self._planned = False
+        self._next_look = Once(loop, self._look)
 
     def prepare(self, lease: Lease) -> bytes | None:
         """Before a job with limits is started: the entry of its control group, None if there are none here.
@@ -114,12 +113,10 @@ class Limiter:
         return ProcessTree(running.pid, running.lease, self._table)
 
     def _plan(self, seconds: float) -> None:
-        if not self._planned and (self._meters or self._left):
-            self._planned = True
-            self._loop.after(seconds, self._look)
+        if self._meters or self._left:
+            self._next_look.plan(seconds)
 
     def _look(self) -> None:
-        self._planned = False
         began = time.thread_time()  # a busy machine is no reason to look more seldom
         self._table.forget()
         breaches = [(running, self._breach(running)) for running in self._meters]

@@ -76,3 +76,22 @@ class Loop:
             self.signals.update(os.read(self._waker, 4096))
         except BlockingIOError:
             pass
+
+
+class Once:
+    """A call that many may ask for, and that is planned at most once at a time."""
+
+    def __init__(self, loop: Loop, call: Callable[[], None]) -> None:
+        self._loop = loop
+        self._call = call
+        self._planned = False
+
+    def plan(self, seconds: float) -> None:
+        """Have it made ``seconds`` from now, if it is not planned already."""
+        if not self._planned:
+            self._planned = True
+            self._loop.after(seconds, self._due)
+
+    def _due(self) -> None:
+        self._planned = False
+        self._call()

@@ -51,6 +51,9 @@ MAX_QUICK_DEATHS = 5
 RESTART_SECONDS = 0.5
 """Pause before a runner that died quickly is replaced."""
 
+BURIAL_SECONDS = 5.0
+"""Pause before the server is asked again to free a dead runner's leases; in the end they end by themselves."""
+
 FIXED_DESCRIPTORS = 100
 DESCRIPTORS_EACH = 4
 """Open files that a running job takes: its output, its log and that log's end."""
@@ -101,6 +104,8 @@ class Pool:
         self._at_rest: list[list[str]] = []  # workers of those that have ended so
         self._before: set[int] = set()  # children that were ours before there was a pool
         self._guardian_due = float("inf")
+        self._dead: list[_Member] = []  # runners that died, whose leases are still to be freed
+        self._burial_due = float("inf")
 
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
@@ -117,7 +122,7 @@ class Pool:
         self._work()
         while self._taken_back():
             self._work()
-        self._end_orphans()
+        self._bury()
         self._maintenance.end()
         self._guardian.dismiss()
         self._record.close()
@@ -132,7 +137,7 @@ class Pool:
         for numbers in shares:
             self._start(numbers)
         while self._members or self._restarts:
-            due = [self._guardian_due, *(when for when, _ in self._restarts)]
+            due = [self._guardian_due, self._burial_due, *(when for when, _ in self._restarts)]
             until_restart = min(due) - time.monotonic()
             self._wait(max(0.0, min(self._maintenance.seconds_until_due(), until_restart)))
             self._maintenance.turn()
@@ -141,6 +146,8 @@ class Pool:
     def _restart_due(self) -> None:
         if self._guardian_due <= time.monotonic():
             self._replace_guardian()
+        if self._burial_due <= time.monotonic():
+            self._bury()
         due = [entry for entry in self._restarts if entry[0] <= time.monotonic()]
         for entry in due:
             self._restarts.remove(entry)
@@ -270,13 +277,13 @@ class Pool:
             return
         if code == DRAINED and (self._signals_seen or self._options.burst):
             return
-        self._end_orphans()
         quick = time.monotonic() - member.started_at < QUICK_DEATH_SECONDS
         if code not in (DRAINED, STOPPED):
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             Reporter.say(f"runner {member.name} died ({how}); its jobs go back to the queue")
-            self._free_leases(member)
+            self._dead.append(member)
             self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        self._bury()
         if self._quick_deaths >= MAX_QUICK_DEATHS:
             Reporter.say("runners die as soon as they are started; giving up")
             self._failed = True
@@ -289,11 +296,23 @@ class Pool:
         elif not self._signals_seen:
             self._restarts.append((time.monotonic() + (RESTART_SECONDS if quick else 0.0), share))
 
-    def _free_leases(self, member: _Member) -> None:
+    def _bury(self) -> None:
+        """End what runners have left to us, then free the leases of those that died; if not now, then later.
+
+        In this order: a job must not run elsewhere beside its old processes.
+        """
+        self._burial_due = float("inf")
         try:
-            free_leases(self._storage, member.name, member.workers)
-        except (QueuectlError, OSError) as error:  # OSError: not even a module can be opened
-            Reporter.say(f"The leases will end by themselves: {error}")
+            self._end_orphans()
+            while self._dead:
+                free_leases(self._storage, self._dead[-1].name, self._dead[-1].workers)
+                self._dead.pop()
+        except QueuectlError as error:
+            Reporter.say(f"the leases of a runner that died can't be freed yet: {error}")
+            self._burial_due = time.monotonic() + BURIAL_SECONDS
+        except OSError as error:
+            Reporter.say(f"what runners left can't be looked for ({error.strerror}); trying again in a moment")
+            self._burial_due = time.monotonic() + RESTART_SECONDS
 
     def _tell(self, member: _Member, message: bytes) -> None:
         try:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from queuectl.storage.codec import Lease
 from queuectl.worker import descendants
+from queuectl.worker.descendants import HIDDEN
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,9 +25,6 @@ STOP_ROUNDS = 50
 
 STOP_SECONDS = 0.25
 """The longest that they may take in one go: the runner has other jobs, too."""
-
-_HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""It has just ended, or is none of ours to look at (hidepid)."""
 
 
 class Process(NamedTuple):
@@ -60,13 +58,14 @@ class ProcessTable:
     def processes(self) -> dict[int, Process]:
         """Pid -> process."""
         if self._processes is None:
-            self._processes = dict(_look())
+            processes = dict(_look())
             self._children = {}
-            for pid, process in self._processes.items():
+            for pid, process in processes.items():
                 self._children.setdefault(process.parent, []).append(pid)
-            ours = ((pid, self._processes[pid].started) for pid in self._children.get(os.getpid(), ()))
+            ours = ((pid, processes[pid].started) for pid in self._children.get(os.getpid(), ()))
             # Who has just been adopted by us is asked whose it is, once.
             self._jobs = {key: self._jobs.get(key) or descendants.job_of(key[0]) for key in ours}
+            self._processes = processes
         return self._processes
 
     def family(self, roots: set[int]) -> dict[int, Process]:
@@ -178,7 +177,7 @@ def _process(pid: int) -> Process | None:
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read().rpartition(b")")[2].split()
-    except _HIDDEN:
+    except HIDDEN:
         return None
     ticks = sum(map(int, fields[11:15]))
     tasks = 0 if fields[0] in (b"Z", b"X") else int(fields[17])
@@ -204,5 +203,5 @@ def _proportional(pid: int, process: Process) -> int:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             return sum(int(line.split()[1]) for line in file if line.startswith((b"Pss:", b"SwapPss:"))) * 1024
-    except _HIDDEN:
+    except HIDDEN:
         return process.pages * _PAGE_BYTES  # what another user's shares can't be known, so all of it counts

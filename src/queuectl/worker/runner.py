@@ -16,7 +16,7 @@ from queuectl.storage.codec import Lease
 from queuectl.worker import descendants, process
 from queuectl.worker.attempts import Attempts
 from queuectl.worker.dispatcher import Dispatcher
-from queuectl.worker.loop import Loop
+from queuectl.worker.loop import Loop, Once
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.report import Reporter
 from queuectl.worker.sweeper import Sweeper
@@ -84,7 +84,7 @@ class Runner:
         self._environments: OrderedDict[str, Mapping[bytes, bytes]] = OrderedDict()
         self.know_environment("", {})
         self._ahead_planned = False
-        self._view_planned = self._look_planned = False
+        self._next_view = Once(self._loop, self._view)
         self._announced = False
         self._no_room = False
         self._draining = False
@@ -97,6 +97,7 @@ class Runner:
         self._dispatcher = Dispatcher(
             place.name, place.host, place.pool_pid, settings, options.lease_seconds, self._loop, self
         )
+        self._next_look = Once(self._loop, self._dispatcher.look)
         self._sweeper = Sweeper(self._loop, self._attempts, lambda: self._dispatcher.connecting)
 
     def run(self) -> int:
@@ -108,7 +109,7 @@ class Runner:
                 self._attempts.reap()
                 self._start_ready()  # first of all: what comes next is done while the new processes run
                 if self._attempts.settle():
-                    self._plan_view()
+                    self._next_view.plan(VIEW_SECONDS)
                     self._sweeper.plan()
             if signal.SIGTERM in self._loop.signals:
                 self._drain()
@@ -222,13 +223,8 @@ class Runner:
         elif claim.next_due is None:
             self._tell_pool(EMPTY)
             self._drain()
-        elif not self._look_planned:
-            self._look_planned = True
-            self._loop.after(BURST_LOOK_SECONDS, self._look_again)
-
-    def _look_again(self) -> None:
-        self._look_planned = False
-        self._dispatcher.look()
+        else:
+            self._next_look.plan(BURST_LOOK_SECONDS)
 
     def connected(self) -> None:
         """The server knows us: the pool may say that it is ready."""
@@ -239,10 +235,11 @@ class Runner:
     # Jobs -----------------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
-        if self._ready and self._dispatcher.leases_outlived:
-            self._hand_back_ready()
         waits: list[Lease] = []
         while self._ready and self._attempts.free and not self._no_room:
+            if self._dispatcher.leases_outlived:
+                self._hand_back_ready()
+                break
             lease = self._ready.popleft()
             variables = self._environments.get(lease.env)
             if variables is None:
@@ -277,7 +274,7 @@ class Runner:
             self._hand_back_ready()  # others may have room for them
             self._pause(error)
             return
-        self._plan_view()
+        self._next_view.plan(VIEW_SECONDS)
 
     def _report(self, lease: Lease, outcome: Outcome, worker: str) -> None:
         self._dispatcher.report(lease, outcome, worker)
@@ -294,16 +291,10 @@ class Runner:
 
     # What is planned ------------------------------------------------------------------------------
 
-    def _plan_view(self) -> None:
-        if not self._view_planned:
-            self._view_planned = True
-            self._loop.after(VIEW_SECONDS, self._view)
-
     def _view(self) -> None:
-        self._view_planned = False
         self._dispatcher.beat(changed_only=True)
         if any(p.started_at > self._loop.now - VIEW_SECONDS for p in self._attempts.running):
-            self._plan_view()
+            self._next_view.plan(VIEW_SECONDS)
 
     # Stopping -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from queuectl.worker import descendants
 from queuectl.worker.attempts import Attempts
-from queuectl.worker.loop import Loop
+from queuectl.worker.loop import Loop, Once
 
 SWEEP_SECONDS = 0.25
 """Processes that left their job's group are looked for so long after its end."""
@@ -19,23 +19,24 @@ class Sweeper:
     """Looks some time after it was asked to. Not while ``connecting``: what starts a server is our child, too."""
 
     def __init__(self, loop: Loop, attempts: Attempts, connecting: Callable[[], bool]) -> None:
-        self._loop = loop
         self._attempts = attempts
         self._connecting = connecting
-        self._planned = False
+        self._look = Once(loop, self.sweep)
 
     def plan(self, seconds: float = SWEEP_SECONDS) -> None:
         """Look so long from now, if no look is planned already."""
-        if not self._planned:
-            self._planned = True
-            self._loop.after(seconds, self.sweep)
+        self._look.plan(seconds)
 
     def sweep(self) -> None:
         """Look now."""
-        self._planned = False
         if self._connecting():
             self.plan()
             return
         jobs = {running.lease.job_id.encode() for running in self._attempts.running}
-        if descendants.end_adopted(self._attempts.is_ours, jobs):
+        try:
+            strays = descendants.end_adopted(self._attempts.is_ours, jobs)
+        except OSError:
+            self.plan()  # no file can be opened to look at them
+            return
+        if strays:
             self.plan(AGAIN_SECONDS)
