@@ -106,6 +106,19 @@ def valkey_storage(valkey_server: Server) -> Iterator[RedisStorage]:
     storage.close()
 
 
+@pytest.fixture
+def named_queue(
+    valkey_server: Server, queuectl_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[RedisStorage]:
+    """An empty server that is named to the commands of this test, seen from outside."""
+    monkeypatch.setenv("QUEUECTL_REDIS_URL", valkey_server.url)
+    storage = RedisStorage(valkey_server.url)
+    storage.r.flushall()
+    yield storage
+    storage.r.flushall()
+    storage.close()
+
+
 def new_namespace() -> str:
     """A namespace that no other test of this process has."""
     return f"test{next(_numbers)}"

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from queuectl.storage import RedisStorage
-from servers import Server
 
 
 @pytest.fixture
-def queue(valkey_server: Server, queuectl_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStorage]:
-    """An empty server that the commands use, seen from outside."""
-    monkeypatch.setenv("QUEUECTL_REDIS_URL", valkey_server.url)
-    storage = RedisStorage(valkey_server.url)
-    storage.r.flushall()
-    yield storage
-    storage.r.flushall()
-    storage.close()
+def queue(named_queue: RedisStorage) -> RedisStorage:
+    """The commands' server is not the embedded one."""
+    return named_queue
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from queuectl.logs.writer import LogWriter
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from queuectl.worker.report import Reporter
-from servers import Server
 from steps import add_as, beat
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -86,13 +85,8 @@ def orders_in(data: bytes) -> list[str]:
 
 
 @pytest.fixture
-def queue(valkey_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisStorage]:
-    monkeypatch.setenv("QUEUECTL_REDIS_URL", valkey_server.url)
-    storage = RedisStorage(valkey_server.url)
-    storage.r.flushall()
-    yield storage
-    storage.r.flushall()
-    storage.close()
+def queue(named_queue: RedisStorage) -> RedisStorage:
+    return named_queue
 
 
 def infest(queue: RedisStorage, home: Path, payload: bytes) -> None:
