@@ -81,7 +81,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
 
 
 def ask(socket: str, command: str) -> str:
-    return wire.ask(socket, command.encode(), 10.0).decode()
+    return wire.ask(socket, command.encode(), 10.0).decode("utf-8", "replace")
 
 
 def pid_of(server: EmbeddedServer) -> int:
@@ -412,6 +412,14 @@ def test_nothing_listens_on_tcp(server: EmbeddedServer, program: str) -> None:
             assert not own & inodes
 
 
+def test_a_server_that_is_given_no_settings_opens_no_port(
+    server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "render", lambda **_: b"")
+    with pytest.raises(ServerUnreachable, match="not listen anywhere"):
+        server.ensure_running()
+
+
 def test_everything_is_the_owners_alone_under_any_umask(server: EmbeddedServer, home: Path) -> None:
     before = os.umask(0)
     try:
@@ -427,13 +435,25 @@ def test_everything_is_the_owners_alone_under_any_umask(server: EmbeddedServer, 
 
 
 @pytest.mark.parametrize(
-    "name", ["with space", "quo'te\"s", "back\\slash", "new\nline", "gr\u00fc\u00dfe", "\udcff"]
+    "name",
+    [
+        "with space",
+        "quo'te\"s",
+        "back\\slash",
+        "new\nline",
+        "gr\u00fc\u00dfe",
+        "\udcff",
+        "st*r?",
+        "[0-9]",
+        "{a,b} $X %s",
+    ],
 )
 def test_a_folder_may_have_any_name(make: Maker, tmp_path: Path, name: str) -> None:
     home = tmp_path / name
     server = make(home)
     socket = server.ensure_running()
     assert Path(socket) == home / "server" / "valkey.sock"
+    assert "\r\ntcp_port:0\r\n" in ask(socket, "INFO server")
     assert (home / "server" / "appendonlydir").is_dir()
     assert server.stop()
 
@@ -472,7 +492,7 @@ def test_no_descriptor_of_the_caller_is_inherited(server: EmbeddedServer, home: 
     held = {str(fd.readlink()) for fd in Path(f"/proc/{pid_of(server)}/fd").iterdir()}
     assert file.name not in held
     assert {name for name in held if name.startswith("/")} == {
-        "/dev/null",
+        f"{home}/server/valkey.conf",
         f"{home}/server/valkey.log",
         f"{home}/server/valkey.pid",
         f"{home}/server/appendonlydir/appendonly.aof.1.incr.aof",

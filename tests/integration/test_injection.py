@@ -12,6 +12,7 @@ import pytest
 
 from inprocess import Said, call
 from queuectl.logs.writer import LogWriter
+from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from queuectl.worker.report import Reporter
@@ -231,3 +232,4 @@ def test_no_folder_gives_an_order(payload: bytes, queuectl_home: Path) -> None:
             said = call(*words, "--json", env={**WIDE, "QUEUECTL_HOME": home})
             assert said.out.isascii()
             assert json.loads(said.out)["socket"] == f"{home}/server/valkey.sock"
+    EmbeddedServer(home).stop()  # `config show` has started it

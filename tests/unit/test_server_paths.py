@@ -371,7 +371,7 @@ def test_a_server_sees_little_of_the_callers_environment(tmp_path: Path, monkeyp
     lock = launch.open_lock(str(tmp_path / "lock"))
     try:
         assert launch.try_lock(lock)
-        launch.spawn(["env"], directory=str(tmp_path), log=str(log), lock=lock)
+        launch.spawn(["env"], directory=str(tmp_path), stdin=os.devnull, log=str(log), lock=lock)
     finally:
         os.close(lock)
     end = time.monotonic() + 10

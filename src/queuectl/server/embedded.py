@@ -21,6 +21,10 @@ _LOADING_SECONDS = 600.0
 _UNREACHABLE_SECONDS = 5.0
 _ENDING_SECONDS = 30.0
 
+# The settings are read from stdin. The path of a file would be taken for a pattern if it holds one of ``*?[``, and
+# a server that finds no match goes by its defaults. Whatever it reads, it opens no port.
+_FROM_STDIN = ("-", "--port", "0")
+
 _LOG_KEPT_BYTES = 1 << 20
 _LOG_LINES_SHOWN = 5
 
@@ -150,7 +154,13 @@ class EmbeddedServer:
             log_start = self._rotate_log()
             launch.record(
                 lock,
-                launch.spawn([program.path, settings], directory=self._directory, log=str(self._log), lock=lock),
+                launch.spawn(
+                    [program.path, *_FROM_STDIN],
+                    directory=self._directory,
+                    stdin=settings,
+                    log=str(self._log),
+                    lock=lock,
+                ),
             )
         finally:
             # From here on the lock is held by the server alone, and goes with it.

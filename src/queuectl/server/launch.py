@@ -17,7 +17,7 @@ from typing import NamedTuple
 # The shell starts the server in the background, tells its number and ends. So the server is nobody's
 # child: it needs no waiting for and leaves no zombie in a long-lived caller. (Forking here instead would
 # be unsafe in a caller with threads.)
-_DETACH = '"$@" >>"$0" 2>&1 & echo $!'
+_DETACH = 'given=$1; shift; "$@" >>"$0" 2>&1 <"$given" & echo $!'
 
 # All that the server gets to see of the caller's environment. Not more, since it outlives the caller: an
 # environment may hold secrets, and a server started from within a job must not pass for a part of that job.
@@ -32,14 +32,14 @@ class Process(NamedTuple):
     host: str
 
 
-def spawn(argv: list[str], *, directory: str, log: str, lock: int) -> Process:
-    """Run a program detached from terminal, session and caller; its output goes to the end of ``log``.
+def spawn(argv: list[str], *, directory: str, stdin: str, log: str, lock: int) -> Process:
+    """Run a program detached from terminal, session and caller.
 
-    It inherits the descriptor ``lock`` and none beside, and what it creates is its owner's alone.
-    Raises `OSError`.
+    It reads the file ``stdin``, and its output goes to the end of the file ``log``. It inherits the descriptor
+    ``lock`` and none beside, and what it creates is its owner's alone. Raises `OSError`.
     """
     shell = subprocess.run(
-        ["/bin/sh", "-c", _DETACH, log, *argv],
+        ["/bin/sh", "-c", _DETACH, log, stdin, *argv],
         cwd=directory,
         env={"LC_ALL": "C", **{name: os.environ[name] for name in _PASSED_ON if name in os.environ}},
         stdin=subprocess.DEVNULL,
