@@ -43,6 +43,29 @@ def test_a_server_without_a_disk_is_told_before_anything_is_added(words: list[st
         assert run("list", "--json", env=env).objects == []
 
 
+@pytest.mark.parametrize("words", [["--burst"], ["--detach"]], ids=" ".join)
+def test_whoever_starts_workers_is_warned_of_a_server_without_a_disk(words: list[str]) -> None:
+    with running(binary.find().path) as server:
+        env = {"QUEUECTL_REDIS_URL": server.url}
+        assert run("enqueue", "true", env=env).err == run("status", env=env).err == ""
+        (said,) = run("worker", "start", *words, env=env).err.splitlines()
+        assert said.startswith(f"Warning: The server {server.url} keeps no append-only file")
+        assert "CONFIG SET appendonly yes" in said
+        storage = RedisStorage(server.url)
+        storage.r.config_set("appendonly", "yes")
+        storage.close()
+        assert run("worker", "start", "--burst", env=env).err == ""
+        run("worker", "stop", "--wait", env=env)
+
+
+def test_a_server_that_does_not_tell_of_its_disk_is_not_warned_of() -> None:
+    with running(binary.find().path) as server:
+        storage = RedisStorage(server.url)
+        storage.exchange([("ACL", "SETUSER", "default", "-info")])
+        storage.close()
+        assert run("worker", "start", "--burst", env={"QUEUECTL_REDIS_URL": server.url}).err == ""
+
+
 def test_a_server_that_is_too_old_is_told_before_anything_is_added() -> None:
     # Without the command, the server answers as one does that never had it.
     with running(binary.find().path, "--appendonly", "yes", "--rename-command", "WAITAOF", "") as server:

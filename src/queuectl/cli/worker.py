@@ -10,7 +10,7 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import Seconds, json_option
-from queuectl.cli.output import hint, is_terminal, print_json, quantity, worker_object
+from queuectl.cli.output import hint, is_terminal, note, print_json, quantity, worker_object
 
 MAX_WORKERS = 10_000
 STOP_POLL_SECONDS = 0.1
@@ -86,6 +86,7 @@ def start(
     base = None if detach else enter_pool()
     if ready_fd is None:
         _begin_anew(app)
+        _warn_of_losses(app)
     else:
         os.set_inheritable(ready_fd, False)  # it is ours, and no job's
     if detach:
@@ -118,6 +119,19 @@ def _begin_anew(app: App) -> None:
     app.manager.resume_workers()
     for _ in take_stopped(app.settings, host_name()):
         pass
+
+
+def _warn_of_losses(app: App) -> None:
+    """Once, to whoever starts workers: a queue outlives its server only by what that has on its disk."""
+    from queuectl.storage.open import server_url
+    from queuectl.storage.session import APPEND_ONLY_HINT
+
+    if app.settings.redis_url and app.storage.lacks_append_only_file():
+        note(
+            f"The server {server_url(app.settings).redacted()} keeps no append-only file: should it die, all that"
+            f" it acknowledged since its last snapshot is lost. To keep it, {APPEND_ONLY_HINT}",
+            after="Warning: ",
+        )
 
 
 @worker_command.command(name="stop")

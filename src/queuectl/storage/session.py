@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+APPEND_ONLY_HINT = "on the server: CONFIG SET appendonly yes, then CONFIG REWRITE"
+"""While it runs, or a restart would begin with an empty file; then for its next start."""
+
 DURABLE_SECONDS = 3.0
 """How long a disk or a replica is waited for; less than a connection waits for any answer."""
 
@@ -92,7 +95,7 @@ class Session:
         if "appendonly is disabled" in str(reply):
             raise BadConfiguration(
                 "--durable can't be promised: the server keeps no append-only file. Nothing was added.",
-                "Leave it out, or on the server: CONFIG SET appendonly yes",
+                f"Leave it out, or {APPEND_ONLY_HINT}",
             )
         raise _refused(reply)
 
