@@ -10,8 +10,10 @@ from itertools import chain, pairwise
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without_colours
+from queuectl.model.job import COMPLETED, HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from steps import add_one, claim, finish
 from waiting import wait_until
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -88,6 +90,28 @@ def test_a_failed_job_says_when_it_is_tried_again(queue: RedisStorage) -> None:
     assert job["next_retry_at"] > job["started_at"]
     assert (job["finished_at"], job["exit_code"], job["reason"]) == (None, 4, "exit code 4")
     assert re.search(r"^next retry +" + MOMENT + r" \(in 16m\d\ds\)$", run("show", job_id).out, re.M)
+
+
+def test_a_job_is_timed_while_it_runs_and_once_it_has_ended(queue: RedisStorage) -> None:
+    job_id = add_one(queue)
+
+    def took() -> str:
+        (found,) = re.findall(r"^took +(\S+)$", run("show", job_id).out, re.M)
+        return str(found)
+
+    assert took() == "-"
+    (lease,) = claim(queue)
+    assert took() != "-"
+    finish(queue, lease, HANDED_BACK)
+    assert took() == "-", "begun, and waiting again"
+    (lease,) = claim(queue)
+    finish(queue, lease, RETRY, exit_code=1, duration=7.0, delay=0.0)
+    assert took() == "-"
+    assert claim(queue, 0) == []
+    assert (show(job_id)["status"], took()) == ("pending", "-"), "its next attempt is due"
+    (lease,) = claim(queue)
+    finish(queue, lease, COMPLETED, duration=90.0)
+    assert took() == "1m30s"
 
 
 def test_a_running_job_names_its_worker(queue: RedisStorage) -> None:

@@ -175,7 +175,8 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         passed = ago(seconds, now)
         return f"{timestamp(seconds)} ({passed if passed.startswith('in') else passed + ' ago'})"
 
-    took = (job.finished_at or now) - job.started_at if job.started_at else None
+    ended = now if job.status is JobState.PROCESSING else job.finished_at  # one that was handed back only waits
+    took = ended - job.started_at if job.started_at and ended else None
     logs = reader.attempts(app.settings.home, job.id)
     details = {
         "id": job.id,
@@ -194,7 +195,7 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         "created": moment(job.created_at),
         "started": moment(job.started_at),
         "finished": moment(job.finished_at),
-        "took": "-" if took is None or job.status is JobState.FAILED else span(took),
+        "took": "-" if took is None else span(took),
         "next retry": moment(job.next_retry_at),
         "worker": job.worker or "-",
         "host": job.host or "-",
