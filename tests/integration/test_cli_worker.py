@@ -117,6 +117,21 @@ def test_a_detached_pool_is_as_verbose_as_it_is_told(queue: RedisStorage) -> Non
     assert messages.stat().st_mode & 0o777 == 0o600
 
 
+def test_each_message_of_a_detached_pool_says_when_and_by_which_pool(queue: RedisStorage) -> None:
+    pids = [pid_in(run("worker", "start", "--detach", "--verbose").out) for _ in range(2)]
+    wait_for(queue, enqueue("true"), COMPLETED)
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not any(map(is_alive, pids)))
+    lines = Path(queue.settings.home, "pools", "messages.log").read_text().splitlines()
+    found = [re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (\d+) queuectl: (.*)", line) for line in lines]
+    assert all(found), lines
+    said = [(int(line[1]), line[2].split()[0]) for line in found if line]
+    assert {(pid, "finishing") for pid in pids} < set(said)
+    (ended,) = (word for _, word in said if word != "finishing")
+    assert re.fullmatch(re.escape(os.uname().nodename) + r"-[0-9a-f]{6}-1", ended), "the time is said once"
+
+
 def test_a_verbose_pool_says_how_each_job_ended(queue: RedisStorage) -> None:
     enqueue("true")
     enqueue("--max-retries", "1", "--backoff-base", "0", "exit 7")

@@ -99,6 +99,10 @@ def start(
             click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
         return
     from queuectl.worker.pool import Pool
+    from queuectl.worker.report import Reporter
+
+    if ready_fd is not None:
+        Reporter.share_file(os.getpid())
 
     def ready() -> None:
         hint(f"{quantity(count, 'worker')} started (pid {os.getpid()}). Ctrl-C finishes the running jobs and ends.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from typing import ClassVar
 
 from queuectl.model.command import EXEC
 from queuectl.model.job import COMPLETED, DEAD, RETRY, Outcome
@@ -14,6 +15,14 @@ from queuectl.text import one_line
 
 class Reporter:
     """Writes a line for each job that ends, if asked to."""
+
+    _pool: ClassVar[int] = 0
+    """Pid of the pool of this process if other pools write to its stderr, too."""
+
+    @classmethod
+    def share_file(cls, pool: int) -> None:
+        """Begin each line of this process and its children with date, time and the pid of their pool."""
+        cls._pool = pool
 
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose
@@ -31,7 +40,9 @@ class Reporter:
             RETRY: f"failed {took} ({outcome.reason}), retry in {outcome.delay:g} s",
             DEAD: f"dead {took} ({outcome.reason})",
         }.get(outcome.verdict, f"{outcome.verdict.replace('_', ' ')} {took}")
-        line = f"{time.strftime('%H:%M:%S')} {worker} {lease.job_id[:8]} {said}: "
+        line = f"{worker} {lease.job_id[:8]} {said}: "
+        if not self._pool:
+            line = f"{time.strftime('%H:%M:%S')} {line}"
         shown = one_line(command.decode("utf-8", "replace"), max(20, self._width - len("queuectl: " + line)))
         self.say(line + shown)
 
@@ -41,10 +52,11 @@ class Reporter:
             self._said = {text, *list(self._said)[:15]}
             self.say(text)
 
-    @staticmethod
-    def say(text: str) -> None:
+    @classmethod
+    def say(cls, text: str) -> None:
         """One line; nobody waits for it, and a closed stderr does no harm."""
+        origin = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {cls._pool} " if cls._pool else ""
         try:
-            os.write(2, f"queuectl: {one_line(text)}\n".encode("utf-8", "replace"))
+            os.write(2, f"{origin}queuectl: {one_line(text)}\n".encode("utf-8", "replace"))
         except OSError:
             pass
