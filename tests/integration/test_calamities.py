@@ -19,7 +19,9 @@ from proxy import Proxy
 from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.server.embedded import EmbeddedServer
+from queuectl.settings import load
 from queuectl.storage import RedisStorage
+from queuectl.worker.lines import Trio
 from servers import TcpServer
 from steps import look
 from waiting import wait_until
@@ -130,6 +132,19 @@ def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -
         wait_for(queue, waits, COMPLETED)
         assert set(runners_of(process)) == set(limits)
     assert (job(queue, held).fence, job(queue, held).crashes, job(queue, waits).crashes) == (1, 0, 0)
+
+
+def test_whether_a_server_is_lost_can_be_told_without_a_free_descriptor(queue: RedisStorage) -> None:
+    queue.overview()  # starts the server
+    trio = Trio(load())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        assert not trio.server_is_lost()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    os.fstat(trio.work.fileno())  # it is still open
+    trio.close()
 
 
 def test_a_runner_that_stood_still_starts_no_job_whose_lease_has_ended(queue: RedisStorage) -> None:

@@ -59,8 +59,11 @@ class Trio:
         """Whether the embedded server's folder was removed: if it was only moved, others may use it there."""
         if not hasattr(socket, "SO_PEERCRED"):
             return False  # only Linux tells
-        with socket.socket(fileno=os.dup(self.work.fileno())) as line:
+        line = socket.socket(fileno=self.work.fileno())  # no copy: there may be no descriptor left for one
+        try:
             pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        finally:
+            line.detach()
         try:
             return os.stat(f"/proc/{pid}/cwd").st_nlink == 0
         except OSError:
