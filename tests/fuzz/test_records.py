@@ -190,7 +190,8 @@ def test_a_worker_works_on(
         + [("DEL", "queuectl:schema")]
     )
     (good,) = cli_enqueue()
-    wait_until(lambda: queue.exchange([("HGET", queue.keys.job(good), "status")]) == [b"completed"])
+    # What a worker has met may have it wait for its next heartbeat, which comes every 20 seconds.
+    wait_until(lambda: queue.exchange([("HGET", queue.keys.job(good), "status")]) == [b"completed"], 60)
     job = cli.job(queue, good)
     assert (job.crashes, job.exit_code) == (0, 0)
     said = Path(f"/proc/{pool.pid}/fd/2").read_text(errors="replace")
