@@ -35,7 +35,10 @@ while #claimed < want and looked < want + STALE_AT_ONCE do
     local valid = not fields.err and fields[1] == 'pending' and #id >= 4 and #id <= 32
       and not string.find(id, '[^0-9a-f]')
     if valid then
-      local fence = (tonumber(fields[2]) or 0) + 1
+      local fence = math.floor(tonumber(fields[2]) or 0) + 1
+      if not (fence >= 1 and fence < 2 ^ 53) then
+        fence = 1 -- damaged, not a number at all perhaps: no worker can hold such a lease
+      end
       redis.call('HSET', job, 'status', 'processing', 'fence', fence, 'owner', runner, 'worker', runner,
         'host', host, 'started_at', stamp(now))
       table.remove(fields, 1)
