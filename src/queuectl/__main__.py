@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 
@@ -9,6 +11,7 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     _replace_closed_streams()
+    _accept_any_character()
     try:
         from queuectl.quick import run
 
@@ -53,6 +56,12 @@ def _replace_closed_streams() -> None:
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def _accept_any_character() -> None:
+    """Where a terminal is not of UTF-8, a command in another script is shown with question marks in it."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
+        sys.stdout.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

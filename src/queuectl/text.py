@@ -6,6 +6,14 @@ import codecs
 import re
 import unicodedata
 
+LINE_BREAK = "↵"
+"""Stands for a line break in what is shown as one line."""
+
+LINE_BREAK_PLAIN = "\\n"
+"""The same where the encoding has no such character."""
+
+_BLANK = " \t\n\v\f\r"
+
 
 def printable(text: str) -> str:
     """``text`` with every control, format and surrogate character replaced by U+FFFD or a space.
@@ -25,15 +33,16 @@ def columns(text: str) -> int:
     return sum(_columns(character) for character in text)
 
 
-def one_line(text: str, width: int | None = None) -> str:
-    """``printable`` text, cut to ``width`` columns with an ellipsis."""
-    if width is None:
-        return printable(text).strip()
+def one_line(text: str, width: int | None = None, line_break: str = LINE_BREAK) -> str:
+    """``printable`` text, each line break in it a visible mark, cut to ``width`` columns with an ellipsis."""
+    text = text.strip(_BLANK)
     # Only a piece of a long text is looked at: a command may have a hundred thousand characters.
-    piece = text.lstrip()[: width * 4 + 4]
-    clean = printable(piece).strip()
+    piece = text if width is None else text[: width * 4 + 4]
+    clean = printable(piece.replace("\r\n", "\n").replace("\n", line_break)).strip()
+    if width is None:
+        return clean
     if columns(clean) <= width:
-        return clean if len(piece) == len(text.lstrip()) else clean[: max(0, width - 1)] + "…"
+        return clean if len(piece) == len(text) else clean[: max(0, width - 1)] + "…"
     taken = 0
     for at, character in enumerate(clean):
         taken += _columns(character)

@@ -265,6 +265,16 @@ def test_the_table_shows_ids_that_work(queue: RedisStorage) -> None:
     assert show(short)["command"] == "echo hello"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "echo é ↵echo 日本"), ("latin-1", r"echo é \necho ??"), ("ascii", r"\necho")]
+)
+def test_a_command_of_several_lines_shows_where_they_end(queue: RedisStorage, encoding: str, shown: str) -> None:
+    enqueue("echo é \necho 日本\n")
+    answer = run("list", env={"PYTHONIOENCODING": encoding})
+    heading, line = answer.raw.decode("utf-8" if encoding == "ascii" else encoding).splitlines()
+    assert shown in line[heading.index("COMMAND") :]
+
+
 # Colour -------------------------------------------------------------------------------------------
 
 

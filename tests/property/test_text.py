@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queuectl.text import TerminalFilter, columns, one_line, pad, printable
+from queuectl.text import LINE_BREAK, LINE_BREAK_PLAIN, TerminalFilter, columns, one_line, pad, printable
 
 SNEAKY = "\x1b[31m\x07\x08\x7f\x9b\u202e\u2066\u200b\ufeff\u2028\u2029\ud800\ue000\U000e0041\u00ad\n\r\t\v\f\0"
 ORDERS = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -60,6 +60,21 @@ def test_what_was_cut_says_so(text: str, width: int) -> None:
     else:
         assert line.endswith("…")
         assert text.strip().startswith(line[:-1])
+
+
+@given(st.lists(texts.map(lambda line: "a" + line.replace("\n", "").replace("\r", "") + "z")))
+def test_each_line_break_between_lines_is_seen(lines: list[str]) -> None:
+    for ending in ("\n", "\r\n"):
+        for mark in (LINE_BREAK, LINE_BREAK_PLAIN):
+            text = ending.join(["", *lines, ""])
+            assert one_line(text, line_break=mark) == mark.join(map(printable, lines))
+
+
+@given(texts, st.integers(1, 40))
+def test_line_breaks_in_plain_characters_fit_too(text: str, width: int) -> None:
+    line = one_line(text, width, LINE_BREAK_PLAIN)
+    assert columns(line) <= width
+    assert LINE_BREAK not in line or LINE_BREAK in text
 
 
 def test_of_a_very_long_text_only_a_piece_is_looked_at() -> None:

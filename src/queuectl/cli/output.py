@@ -14,7 +14,7 @@ import click
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.text import columns, one_line, pad, printable
+from queuectl.text import LINE_BREAK, LINE_BREAK_PLAIN, columns, one_line, pad, printable
 
 if TYPE_CHECKING:
     from queuectl.errors import QueuectlError
@@ -210,7 +210,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequ
     If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit.
     Cells may hold hostile text; it is cleaned here.
     """
-    lines = [list(headings), *([one_line(cell) for cell in row] for row in rows)]
+    mark = _line_break()
+    lines = [list(headings), *([one_line(cell, line_break=mark) for cell in row] for row in rows)]
     widths = [max(columns(line[at]) for line in lines) for at in range(len(headings))]
     kept = list(range(len(headings)))
     room = terminal_width()
@@ -219,8 +220,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequ
         return sum(widths[at] + 2 for at in kept) - 2
 
     for name in spare:
-        # A command of 30 characters says enough to be worth a column of lesser things.
-        if total() - max(0, widths[kept[-1]] - 30) > room:
+        # A command of 20 characters says enough to be worth a column of lesser things.
+        if total() - max(0, widths[kept[-1]] - 20) > room:
             kept.remove(headings.index(name))
     while total() > room and max(widths) > NARROWEST:
         widest = max(kept, key=lambda at: widths[at])
@@ -230,6 +231,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequ
         cells = [pad(one_line(line[at], widths[at]), widths[at] if at != kept[-1] else 0) for at in kept]
         text = "  ".join(style(cell, COLOURS.get(cell.strip())) for cell in cells)
         click.echo(style(text, None, bold=True) if number == 0 else text)
+
+
+def _line_break() -> str:
+    try:
+        LINE_BREAK.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return LINE_BREAK_PLAIN
+    return LINE_BREAK
 
 
 def pairs(values: Mapping[str, str]) -> None:
