@@ -10,10 +10,12 @@ from itertools import chain, pairwise
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without_colours
-from queuectl.model.job import COMPLETED, HANDED_BACK, RETRY
+from queuectl.model.job import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
+from queuectl.model.job_limits import JobLimits
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from steps import add_one, claim, finish
+from queuectl.worker.process import timed_out
+from steps import MAX_CRASHES, add_one, claim, finish
 from waiting import wait_until
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -273,6 +275,69 @@ def test_a_command_of_several_lines_shows_where_they_end(queue: RedisStorage, en
     answer = run("list", env={"PYTHONIOENCODING": encoding})
     heading, line = answer.raw.decode("utf-8" if encoding == "ascii" else encoding).splitlines()
     assert shown in line[heading.index("COMMAND") :]
+
+
+def end_each_way(queue: RedisStorage) -> dict[str, str]:
+    """Dead jobs with long commands, one for each kind of end; gives what a table has to say of each."""
+    ends: dict[str, tuple[str, int | None]] = {
+        "timeout": (timed_out(30).reason, None),
+        "memory limit": (JobLimits(memory=512_000_000).reason("memory"), None),
+        "process limit": (JobLimits(max_processes=7).reason("max_processes"), None),
+        "SIGKILL": ("killed by SIGKILL", 137),
+        "3": ("exit code 3", 3),
+    }
+    results = {}
+    for result, (reason, code) in ends.items():
+        results[add_one(queue, b"./backup.sh --to /mnt/elsewhere --and-then " + b"x" * 80)] = result
+        finish(queue, claim(queue)[0], DEAD, exit_code=code, reason=reason)
+    results[add_one(queue, b"./kills-workers")] = "worker died"
+    for _ in range(MAX_CRASHES):
+        finish(queue, claim(queue)[0], CRASHED)
+    return results
+
+
+@pytest.mark.parametrize("words", [["list"], ["list", "--state", "dead"], ["dlq", "list"]], ids=" ".join)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_table_says_why_jobs_are_dead(queue: RedisStorage, words: list[str], columns: int) -> None:
+    results = end_each_way(queue)
+    if words == ["list"]:
+        enqueue("true")
+        claim(queue)  # the longest state of all
+    heading, *lines = without_colours(on_terminal(*words, columns=columns)).splitlines()
+    assert max(map(len, [heading, *lines])) <= columns
+    at, end = heading.index("RESULT"), heading.index("COMMAND")
+    shown = {line[:8]: line[at:end].strip() for line in lines if "processing" not in line}
+    assert len(shown) == len(results)
+    for job_id, result in results.items():
+        seen = shown[job_id[:8]]
+        assert seen == result or (columns == 40 and seen.endswith("…") and len(seen) > 6)
+        assert result.startswith(seen.removesuffix("…"))
+    assert ("STATE" in heading) == (columns == 80 or words == ["list"])
+
+
+def test_a_result_is_that_of_the_newest_attempt(queue: RedisStorage) -> None:
+    def result() -> str:
+        heading, line = run("list").lines
+        return line[heading.index("RESULT") : heading.index("COMMAND")].strip()
+
+    job_id = add_one(queue)
+    assert result() == ""
+    finish(queue, claim(queue)[0], RETRY, exit_code=4, reason="exit code 4")
+    assert result() == "4"
+    (lease,) = claim(queue)
+    assert result() == "", "the next one runs"
+    finish(queue, lease, CRASHED)
+    assert result() == "worker died"
+    finish(queue, claim(queue)[0], RETRY, exit_code=None, reason=timed_out(1).reason, delay=1000.0)
+    assert result() == "timeout"
+    run("cancel", job_id)
+    assert result() == "", "its state says it all"
+
+
+def test_a_result_in_unknown_words_is_cut(queue: RedisStorage) -> None:
+    add_one(queue)
+    finish(queue, claim(queue)[0], DEAD, exit_code=None, reason="eaten by a bear " * 9 + "\x1b[2J")
+    assert "  eaten by a bear…  true" in run("dlq", "list").out
 
 
 # Colour -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from queuectl.model.job import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
+from queuectl.model.reason import in_short
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from queuectl.storage.scripts import CHUNK
@@ -68,6 +69,7 @@ def test_a_job_that_kills_its_workers_ends_in_the_dead_letter_queue(storage: Red
     assert job is not None
     assert (job.status, job.crashes, job.attempts) == (JobState.DEAD, MAX_CRASHES, 0)
     assert job.reason == "its worker died 5 times while running it"
+    assert in_short(job.reason, job.exit_code) == "worker died"
     assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == [job_id]
 
 

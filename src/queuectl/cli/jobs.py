@@ -30,10 +30,15 @@ from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.limits import size_text
+from queuectl.model.reason import in_short
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.scripts import CHUNK
+from queuectl.text import one_line
 
 DEFAULT_LIMIT = 50
+
+LONGEST_RESULT = 16
+"""Columns for the result of a job, whatever a server says that it was."""
 
 _SCORE = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
 """A score as the server writes it."""
@@ -78,6 +83,8 @@ def list_command(app: App, state: str | None, limit: int, after: Position | None
       queuectl list
       queuectl list --state failed
       queuectl list --json --limit 0 | jq -r .command
+
+    RESULT is the exit code of the newest attempt, or what ended it: a timeout, a limit, a signal, its worker's death.
     """
     print_pages(app, [JobState(state)] if state else [], limit, after, as_json)
 
@@ -91,7 +98,7 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
         if as_json:
             _print_objects(page)
         elif page.jobs or first:
-            _print_table(page.jobs, first)
+            _print_table(page.jobs, first, one_state=len(states) == 1)
         for job_id, why in page.invalid:
             note(f"{job_id} is not a valid job: {why}")
         left -= len(page.jobs) + len(page.invalid)
@@ -129,25 +136,33 @@ def _print_objects(page: Page) -> None:
         print_json(job_object(job) | {"cursor": f"{position.score}:{position.job_id}"})
 
 
-def _print_table(jobs: list[Job], first: bool) -> None:
+def _result(job: Job) -> str:
+    """What its newest attempt came to; nothing where the state says it all, or another attempt is under way."""
+    if job.status in (JobState.PROCESSING, JobState.CANCELLED):
+        return ""
+    return one_line(in_short(job.reason, job.exit_code), LONGEST_RESULT)
+
+
+def _print_table(jobs: list[Job], first: bool, *, one_state: bool) -> None:
     if not jobs:
         hint("No jobs. Add one with: queuectl enqueue 'echo hello'")
         return
     now = time.time()
     table(
-        ["ID", "STATE", "ATTEMPTS", "WHEN", "EXIT", "COMMAND"],
+        ["ID", "STATE", "ATTEMPTS", "WHEN", "RESULT", "COMMAND"],
         [
             [
                 job.id[:SHORT_ID],
                 job.status.value,
                 f"{_attempt(job)}/{job.policy.max_retries + 1}",
                 ago(job.next_retry_at or job.finished_at or job.started_at or job.created_at, now),
-                "" if job.exit_code is None else str(job.exit_code),
+                _result(job),
                 command_text(job),
             ]
             for job in jobs
         ],
-        spare=["EXIT", "WHEN", "ATTEMPTS"],
+        spare=[*(["STATE"] if one_state else []), "ATTEMPTS", "WHEN"],
+        whole=["ID", "STATE"],
     )
 
 

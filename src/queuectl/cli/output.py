@@ -204,10 +204,17 @@ def _width_without_terminal() -> int:
         return 200
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = ()) -> None:
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    spare: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> None:
     """Columns as wide as their contents, if the terminal has the room.
 
-    If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit.
+    If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit,
+    one of ``whole`` only once the others are as narrow as can be.
     Cells may hold hostile text; it is cleaned here.
     """
     mark = _line_break()
@@ -223,10 +230,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequ
         # A command of 20 characters says enough to be worth a column of lesser things.
         if total() - max(0, widths[kept[-1]] - 20) > room:
             kept.remove(headings.index(name))
-    while total() > room and max(widths) > NARROWEST:
-        widest = max(kept, key=lambda at: widths[at])
-        widths[widest] -= max(1, min(total() - room, widths[widest] - sorted(widths)[-2]))
-        widths[widest] = max(widths[widest], NARROWEST)
+    widths = [min(width, max(room, NARROWEST)) for width in widths]
+    for cut in ([at for at in kept if headings[at] not in whole], kept):
+        while total() > room and max(widths[at] for at in cut) > NARROWEST:
+            widths[max(cut, key=lambda at: widths[at])] -= 1
     for number, line in enumerate(lines):
         cells = [pad(one_line(line[at], widths[at]), widths[at] if at != kept[-1] else 0) for at in kept]
         text = "  ".join(style(cell, COLOURS.get(cell.strip())) for cell in cells)

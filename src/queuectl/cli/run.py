@@ -16,11 +16,12 @@ from queuectl.cli.output import SHORT_ID, note, quantity
 from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
+from queuectl.model.reason import TIMED_OUT
 
-TIMED_OUT = 124
+EXIT_TIMED_OUT = 124
 """Exit code for a job that ran out of time, as timeout(1) gives it."""
 
-CANCELLED = 125
+EXIT_CANCELLED = 125
 
 LOOK_SECONDS = 5.0
 """Between two looks whether there is a worker."""
@@ -130,7 +131,7 @@ class TemporaryPool:
 
 def _exit_code(job: Job) -> int:
     if job.status is JobState.CANCELLED:
-        return CANCELLED
+        return EXIT_CANCELLED
     if job.exit_code is not None:
         return job.exit_code
-    return TIMED_OUT if job.reason.startswith("timed out") else 1
+    return EXIT_TIMED_OUT if job.reason.startswith(TIMED_OUT) else 1

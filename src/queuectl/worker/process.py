@@ -11,6 +11,7 @@ from typing import NamedTuple
 from queuectl.logs.writer import LogWriter
 from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.model.job_limits import JobLimits
+from queuectl.model.reason import KILLED_BY, TIMED_OUT
 from queuectl.storage.codec import Lease
 from queuectl.worker.spawn import CannotStart
 from queuectl.worker.timers import Timer
@@ -28,7 +29,7 @@ class Ending(NamedTuple):
 
 def timed_out(seconds: float) -> Ending:
     """It took longer than its timeout."""
-    return Ending(RETRY, f"timed out after {seconds:g} s")
+    return Ending(RETRY, f"{TIMED_OUT} after {seconds:g} s")
 
 
 def limit_exceeded(limits: JobLimits, name: str) -> Ending:
@@ -147,7 +148,7 @@ class JobProcess:
         if code == 0:
             return Outcome(COMPLETED, 0, "", duration)
         if code < 0:
-            return failure(self.lease, 128 - code, f"killed by {_signal_name(-code)}", duration)
+            return failure(self.lease, 128 - code, f"{KILLED_BY}{_signal_name(-code)}", duration)
         return failure(self.lease, code, f"exit code {code}", duration)
 
 
