@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from cli import counts, enqueue, finish, job, on_terminal, pool, program, run, show, spawn, wait_for
+from cli import (
+    counts,
+    enqueue,
+    finish,
+    job,
+    on_terminal,
+    pool,
+    program,
+    run,
+    show,
+    spawn,
+    wait_for,
+    without_colours,
+)
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from waiting import wait_until
@@ -206,3 +223,60 @@ def test_run_says_where_to_look_if_the_worker_has_another_state_folder(queue: Re
     with pool(queue):
         shown = on_terminal("run", "echo there", env=env | {"QUEUECTL_HOME": str(tmp_path / "other")})
     assert "has another state folder" in " ".join(shown.split())
+
+
+def told(shown: str) -> list[str]:
+    """The lines that were shown, without the seconds until a retry."""
+    return re.sub(r"retry (in \d+\.\ds|now)", "retry in Ns", without_colours(shown)).splitlines()
+
+
+def test_run_tells_a_person_that_an_attempt_failed_and_when_the_next_one_follows(queue: RedisStorage) -> None:
+    with pool(queue):
+        job = ("--max-retries", "2", "--backoff-base", "1", "echo at $QUEUECTL_ATTEMPT; exit 3")
+        shown = told(on_terminal("run", *job, code=3))
+        assert shown[:-1] == [
+            "at 1",
+            "Attempt 1 of 3 failed: exit code 3; retry in Ns",
+            "--- attempt 2 ---",
+            "at 2",
+            "Attempt 2 of 3 failed: exit code 3; retry in Ns",
+            "--- attempt 3 ---",
+            "at 3",
+        ]
+        assert shown[-1].endswith("is dead: exit code 3")
+        plain = run("run", *job, code=3)
+        assert plain.raw == b"at 1\nat 2\nat 3\n"
+        assert plain.err.count("\n") == 1, "only how it ended"
+
+
+@contextmanager
+def messages_on_terminal(*words: str) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+    """`queuectl WORDS`, its stderr alone on a terminal, and what it says there."""
+    ours, theirs = pty.openpty()
+    process = spawn(*words, stderr=theirs)
+    os.close(theirs)
+    with open(ours, encoding="utf-8") as messages:
+        yield process, messages
+
+
+def test_followers_tell_of_a_failure_without_output_that_came_before_them(queue: RedisStorage) -> None:
+    with pool(queue, grace=0.1):
+        job_id = enqueue("--backoff-base", "1000", "--timeout", "0.1", "sleep 100")
+        wait_for(queue, job_id, JobState.FAILED)
+    with messages_on_terminal("logs", "-f", job_id) as (process, messages):
+        shown = without_colours(messages.readline())
+        assert shown.startswith("Attempt 1 of 4 failed: timed out after 0.1 s; retry in 16m")
+        run("cancel", job_id)
+        assert finish(process)[:2] == (0, b"")
+
+
+def test_run_tells_that_its_worker_died(queue: RedisStorage, tmp_path: Path) -> None:
+    script = (
+        f"cd {tmp_path}; echo begun; until grep -qs begun {queue.settings.home}/logs/*/*.log; do sleep 0.02; done;"
+        " [ -e died ] || { touch died; kill -9 $PPID; sleep 1000; }; until [ -e go ]; do sleep 0.02; done"
+    )
+    with pool(queue), messages_on_terminal("run", script) as (process, messages):
+        assert without_colours(messages.readline()) == "Its worker died (1 of 5); it is run again\n"
+        assert without_colours(messages.readline()) == "--- attempt 1 ---\n"
+        (tmp_path / "go").touch()
+        assert finish(process)[:2] == (0, b"begun\nbegun\n")

@@ -129,15 +129,16 @@ def test_the_end_of_a_watched_job_is_published(storage: RedisStorage, verdict: s
     assert message["data"] == verdict
 
 
-def test_nothing_is_published_for_a_failure_that_is_tried_again(storage: RedisStorage) -> None:
+def test_a_failure_that_is_tried_again_is_published_too(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     storage.watch(job_id)
     with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
         channel.ssubscribe(storage.keys.done(job_id))
         channel.get_message(timeout=1)
         finish(storage, claim(storage)[0], RETRY)
-        finish(storage, claim(storage)[0], DEAD)  # and this one is the first word
-        assert wait_until(lambda: channel.get_message(timeout=1))["data"] == "dead"
+        finish(storage, claim(storage)[0], DEAD)
+        said = [wait_until(lambda: channel.get_message(timeout=1))["data"] for _ in range(2)]
+    assert said == ["failed", "dead"]
 
 
 def test_an_unknown_job_is_not_watched(storage: RedisStorage) -> None:

@@ -13,7 +13,8 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage import watcher as watcher_module
 from queuectl.storage.watcher import Watcher
-from steps import add_one, claim, complete, finish
+from steps import add_one, claim, complete, fail, finish
+from waiting import wait_until
 
 
 def test_a_job_that_has_ended_is_not_waited_for(storage: RedisStorage) -> None:
@@ -43,10 +44,19 @@ def test_an_end_that_comes_during_the_wait(storage: RedisStorage) -> None:
 def test_a_failure_that_is_tried_again_is_no_end(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     with closing(Watcher(storage.settings, job_id)) as watcher:
+        assert watcher.failures == 0
         finish(storage, claim(storage)[0], RETRY)
         assert watcher.wait(0.01) is None
+        wait_until(lambda: watcher.wait(0.01) is None and watcher.failures == 1)
         storage.cancel([job_id])
         assert watcher.wait(20) is JobState.CANCELLED
+
+
+def test_a_failure_before_the_wait_is_seen(storage: RedisStorage) -> None:
+    (job_id,) = fail(storage)
+    with closing(Watcher(storage.settings, job_id)) as watcher:
+        assert watcher.wait(0) is None
+        assert watcher.failures == 1
 
 
 def test_a_job_that_vanishes_ends_the_wait(storage: RedisStorage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,8 @@ def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> No
       queuectl dlq list
       queuectl dlq list --limit 0 --json | jq -r .reason
 
-    RESULT is the exit code of the last attempt, or what ended it: a timeout, a limit, a signal, its worker's death.
+    RESULT is the exit code of the last attempt, or what ended it: a timeout, a limit, a signal, the death of its
+    worker.
     """
     print_pages(app, [JobState.DEAD], limit, after, as_json)
 

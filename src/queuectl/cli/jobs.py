@@ -84,8 +84,8 @@ def list_command(app: App, state: str | None, limit: int, after: Position | None
       queuectl list --state failed
       queuectl list --json --limit 0 | jq -r .command
 
-    RESULT is the exit code of the newest attempt, or what ended it: a timeout, a limit, a signal, its worker's
-    death.
+    RESULT is the exit code of the newest attempt, or what ended it: a timeout, a limit, a signal, the death of its
+    worker.
     """
     print_pages(app, [JobState(state)] if state else [], limit, after, as_json)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable
 
 import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import SHORT_ID, hint, is_terminal, note, print_json
-from queuectl.errors import QueuectlError
+from queuectl.cli.output import SHORT_ID, ago, hint, is_terminal, note, print_json
+from queuectl.errors import JobNotFound, QueuectlError, ServerUnreachable
 from queuectl.host import host_name
 from queuectl.logs import reader
 from queuectl.logs.follower import LogFollower
 from queuectl.model.job import Job
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.reason import WORKER_DIED
 from queuectl.storage.watcher import Watcher
 from queuectl.text import TerminalFilter
 
@@ -118,17 +120,22 @@ def follow_job(
     """
     follower = LogFollower(app.settings.home, job_id, attempt, from_first=from_first)
     watcher = Watcher(app.settings, job_id)
-    run = 0
+    retries = Retries(app, job_id)
+    run = heard = 0
     try:
         state = watcher.wait(0)
         while True:
             while data := follower.read_new():
                 if run and follower.fence != run:
+                    retries.tell(before=follower.attempt)
                     hint(f"--- attempt {follower.attempt} ---")
                 run = follower.fence
                 out.write(data)
             if state is not None:
                 break
+            if watcher.failures != heard:
+                heard = watcher.failures
+                retries.tell()
             meanwhile()
             state = watcher.wait(FOLLOW_SECONDS)
     finally:
@@ -140,6 +147,37 @@ def follow_job(
         _say_why_none(app, job, attempt)
     if job.status is not JobState.COMPLETED:
         note(f"Job {job.id[:SHORT_ID]} is {job.status.value}: {job.reason}")
+
+
+class Retries:
+    """Tells a person how an attempt went wrong and when the next one follows, each once."""
+
+    def __init__(self, app: App, job_id: str) -> None:
+        self._app = app
+        self._job_id = job_id
+        self._told = (0, 0)
+
+    def tell(self, before: int | None = None) -> None:
+        """Look at the job, and tell what is new of it: only of attempts before this one, if it is given."""
+        if not is_terminal("stderr"):
+            return
+        try:
+            job = self._app.manager.job(self._job_id)
+        except (ServerUnreachable, JobNotFound):
+            return  # the job's watcher deals with it
+        ended = (job.attempts, job.crashes)
+        if ended == self._told or job.status in FINAL or (before is not None and job.attempts >= before):
+            return
+        self._told = ended
+        if job.reason.startswith(WORKER_DIED):
+            hint(f"{job.reason.capitalize()}; it is run again")
+        else:
+            hint(f"Attempt {job.attempts} of {job.policy.max_retries + 1} failed: {job.reason}; retry {_next(job)}")
+
+
+def _next(job: Job) -> str:
+    now, due = time.time(), job.next_retry_at
+    return ago(due, now) if due is not None and due > now else "now"
 
 
 def _say_why_none(app: App, job: Job, attempt: int | None) -> None:

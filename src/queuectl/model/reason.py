@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TIMED_OUT = "timed out"
 KILLED_BY = "killed by "
+WORKER_DIED = "its worker died"
 
 _SHORT = {
     TIMED_OUT: "timeout",
@@ -11,7 +12,7 @@ _SHORT = {
     "CPU time limit": "CPU limit",
     "output limit": "output limit",
     "process limit": "process limit",
-    "its worker died": "worker died",
+    WORKER_DIED: "worker died",
 }
 """How a reason begins -> what is left of it."""
 

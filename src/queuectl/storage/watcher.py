@@ -31,6 +31,9 @@ class Watcher:
     JobNotFound if there is no such job, or no more.
     """
 
+    failures = 0
+    """Rises when an attempt failed and another is to follow; a failure may count more than once."""
+
     def __init__(self, settings: Settings, job_id: str) -> None:
         self._settings = settings
         self._job_id = job_id
@@ -73,7 +76,7 @@ class Watcher:
         connection, other = open_connection(self._settings), open_connection(self._settings)
         _ask(connection, ("SSUBSCRIBE", keys.done(self._job_id)))
         watch = command(calls.watch(self._job_id), self._settings.namespace, cached=False)
-        self._state = _ask(other, watch).decode()
+        self._learn(_ask(other, watch).decode())
         other.close()
         self._connection, self._lost_at = connection, None
         self._look_at = time.monotonic() + LOOK_SECONDS
@@ -84,10 +87,14 @@ class Watcher:
                 "It was removed, or the server was emptied. See: queuectl list",
             )
 
+    def _learn(self, state: str) -> None:
+        self._state = state
+        self.failures += state == JobState.FAILED.value
+
     def _hear(self, connection: Connection) -> None:
         for kind, _, state in connection.receive():
             if kind == b"smessage":
-                self._state = state.decode()
+                self._learn(state.decode())
 
 
 def _ask(connection: Connection, order: Command) -> Any:

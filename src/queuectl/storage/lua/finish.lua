@@ -55,7 +55,7 @@ for i = 1, #ARGV, 8 do
     state = redis.call('HGET', JOB .. id, 'status')
   else
     state = record(id, verdict, ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6], tonumber(ARGV[i + 7]))
-    if job[3] and state ~= 'failed' then
+    if job[3] then
       announce(id, state)
     end
   end

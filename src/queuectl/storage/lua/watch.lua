@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Asks that the end of a job be published on its channel.
+-- Asks that the end of a job, and of each attempt that failed, be published on its channel.
 -- uses: keys
 --
 -- KEYS[1]   namespace

@@ -30,7 +30,7 @@ local function count(id, name)
   return 1
 end
 
--- Someone waits for this job's end: `watch` marked it.
+-- Someone follows this job: `watch` marked it.
 local function announce(id, state)
   redis.call('SPUBLISH', DONE .. id, state)
 end
