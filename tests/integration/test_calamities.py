@@ -113,6 +113,18 @@ def test_a_pool_that_can_open_no_file_starts_its_runner_again_later(queue: Redis
         assert not any(map(cli.is_alive, left))
 
 
+def test_leases_that_a_pool_could_not_free_until_its_end_are_freed_by_the_next(line: Proxy) -> None:
+    with overheard_pool("--lease", "1000") as (process, said):
+        job_id = enqueue(TWICE)
+        wait_until(lambda: processes_of(job_id))
+        line.refuse()
+        os.kill(runners_of(process)[0], signal.SIGKILL)
+        wait_until(lambda: "can't be freed yet" in said())
+    line.heal()
+    with overheard_pool("--lease", "1000"):
+        wait_until(lambda: show(job_id)["status"] == "completed", 30)
+
+
 def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -> None:
     with overheard_pool("--count", "2") as (process, said):
         gate = Path("gate")

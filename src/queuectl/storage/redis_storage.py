@@ -152,7 +152,7 @@ class RedisStorage(Session):
     def lacks_append_only_file(self) -> bool:
         """Whether the server says that it writes none; False where it may not be asked, or does not tell."""
         (info,) = self.exchange([("INFO", "persistence")], raise_errors=False)
-        return not isinstance(info, Exception) and b"aof_enabled:0\r\n" in info
+        return isinstance(info, bytes) and b"aof_enabled:0\r\n" in info
 
     def workers(self, names: Sequence[str]) -> list[WorkerInfo]:
         """What these workers do; those that are gone are left out, and records that something else wrote."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-APPEND_ONLY_HINT = "on the server: CONFIG SET appendonly yes, then CONFIG REWRITE"
+APPEND_ONLY_HINT = "on it: CONFIG SET appendonly yes, then CONFIG REWRITE; or start it with --appendonly yes"
 """While it runs, or a restart would begin with an empty file; then for its next start."""
 
 DURABLE_SECONDS = 3.0

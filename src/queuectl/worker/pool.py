@@ -106,6 +106,7 @@ class Pool:
         self._guardian_due = float("inf")
         self._dead: list[_Member] = []  # runners that died, whose leases are still to be freed
         self._burial_due = float("inf")
+        self._reporter = Reporter(options.verbose)
 
     def run(self) -> int:
         """Start the runners and stay until the last has ended; gives the exit code."""
@@ -124,8 +125,9 @@ class Pool:
             self._work()
         self._bury()
         self._maintenance.end()
-        self._guardian.dismiss()
-        self._record.close()
+        if not self._unburied():  # else the guardian and the next pool go on, as if we had been killed
+            self._guardian.dismiss()
+            self._record.close()
         self._storage.close()
         return 1 if self._failed else 0
 
@@ -304,15 +306,24 @@ class Pool:
         self._burial_due = float("inf")
         try:
             self._end_orphans()
-            while self._dead:
-                free_leases(self._storage, self._dead[-1].name, self._dead[-1].workers)
-                self._dead.pop()
-        except QueuectlError as error:
-            Reporter.say(f"the leases of a runner that died can't be freed yet: {error}")
-            self._burial_due = time.monotonic() + BURIAL_SECONDS
         except OSError as error:
-            Reporter.say(f"what runners left can't be looked for ({error.strerror}); trying again in a moment")
+            self._reporter.say_once(f"what runners left can't be looked for yet ({error.strerror})")
             self._burial_due = time.monotonic() + RESTART_SECONDS
+            return
+        self._dead = [member for member in self._dead if not self._free_leases(member)]
+        if self._dead:
+            self._burial_due = time.monotonic() + BURIAL_SECONDS
+
+    def _free_leases(self, member: _Member) -> bool:
+        try:
+            free_leases(self._storage, member.name, member.workers)
+        except (QueuectlError, OSError) as error:  # OSError: not even a module can be opened
+            self._reporter.say_once(f"the leases of a runner that died can't be freed yet: {error}")
+            return False
+        return True
+
+    def _unburied(self) -> bool:
+        return self._burial_due < float("inf")
 
     def _tell(self, member: _Member, message: bytes) -> None:
         try:

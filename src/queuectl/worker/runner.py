@@ -236,9 +236,11 @@ class Runner:
 
     def _start_ready(self) -> None:
         waits: list[Lease] = []
-        while self._ready and self._attempts.free and not self._no_room:
+        while self._ready:
             if self._dispatcher.leases_outlived:
                 self._hand_back_ready()
+                break
+            if self._no_room or not self._attempts.free:
                 break
             lease = self._ready.popleft()
             variables = self._environments.get(lease.env)
