@@ -52,3 +52,13 @@ def test_who_cant_be_looked_at_for_want_of_a_file_is_left_alone(
     with pytest.raises(OSError, match="open files"):
         descendants.end_adopted(spared.__contains__)
     assert part_of_a_job.poll() is None
+
+
+def test_whom_nobody_could_look_at_is_not_taken_for_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> object:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    monkeypatch.setattr(descendants, "open", refuse, raising=False)
+    monkeypatch.setattr(descendants, "ROUNDS", 3)
+    with pytest.raises(OSError, match="open files"):
+        descendants.end_marked(["a-runner"])

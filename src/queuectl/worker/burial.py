@@ -12,7 +12,11 @@ from queuectl.worker.report import Reporter
 def bury_dead_pools(settings: Settings, storage: RedisStorage, host: str) -> None:
     """Do it for each pool of this queue that was killed on this host."""
     for dead in take_dead(settings, host):
-        ended = end_remains(dead.runners)
+        try:
+            ended = end_remains(dead.runners)
+        except OSError as error:
+            Reporter.say(f"what workers of {dead.pid} left can't be looked for yet ({error.strerror})")
+            return  # the record stays, for the next round of housekeeping
         numbers = range(1, dead.options.workers + 1)
         freed = sum(
             free_leases(storage, runner, [f"{runner}-{number}" for number in numbers]) for runner in dead.runners

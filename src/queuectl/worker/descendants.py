@@ -87,23 +87,27 @@ def end_marked(workers_of: Iterable[str]) -> int:
 
     They are known by the mark in their environment; a pidfd makes sure that the process which is ended is
     the one that was looked at. It is done again until there are none: one that had just started another and
-    ended is not seen, nor is what it started. Gives how many there were.
+    ended is not seen, nor is what it started. Gives how many there were. OSError if in the end they could
+    not be looked at: nobody may take them for ended.
     """
     if not _LINUX:
         return 0
     prefixes = tuple(MARK + runner.encode() + b"-" for runner in workers_of)
     ended = quiet = 0
+    hidden: OSError | None = None
     for _ in range(ROUNDS):
         try:
-            found = _end_marked(prefixes)
-        except OSError:
-            quiet = 0  # they can't be looked at now
+            found, hidden = _end_marked(prefixes), None
+        except OSError as error:
+            quiet, hidden = 0, error  # they can't be looked at now
         else:
             ended += found
             quiet = 0 if found else quiet + 1
         if quiet == QUIET_ROUNDS:
             break
         time.sleep(CALM_SECONDS)
+    if hidden is not None:
+        raise hidden
     return ended
 
 

@@ -12,4 +12,9 @@ LAST_WORD = b"."
 
 def main() -> None:
     """End what was started by the workers of the runners that are named as arguments."""
-    end_remains(sys.argv[1:])
+    while True:
+        try:
+            end_remains(sys.argv[1:])
+            return
+        except OSError:
+            continue  # they could not be looked at for some seconds
