@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ def pid_of(server: EmbeddedServer) -> int:
     pid = server.status().pid
     assert pid is not None
     return pid
+
+
+def open_files_of(server: EmbeddedServer) -> set[str]:
+    """What its descriptors stand for; the connection of who asked last may just be closing."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid_of(server)}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 def kill(server: EmbeddedServer) -> None:
@@ -399,11 +409,7 @@ def test_a_full_disk_is_told(server: EmbeddedServer, home: Path, monkeypatch: py
 @needs_proc
 def test_nothing_listens_on_tcp(server: EmbeddedServer, program: str) -> None:
     server.ensure_running()
-    own = set()
-    for descriptor in Path(f"/proc/{pid_of(server)}/fd").iterdir():
-        name = str(descriptor.readlink())
-        if name.startswith("socket:["):
-            own.add(name[len("socket:[") : -1])
+    own = {name[len("socket:[") : -1] for name in open_files_of(server) if name.startswith("socket:[")}
     assert own
     for table in ("tcp", "tcp6", "udp", "udp6"):
         path = Path("/proc/net") / table
@@ -489,7 +495,7 @@ def test_the_callers_pipe_is_not_held_open(server: EmbeddedServer, home: Path) -
 def test_no_descriptor_of_the_caller_is_inherited(server: EmbeddedServer, home: Path, tmp_path: Path) -> None:
     with (tmp_path / "open in the shell").open("w") as file:
         subprocess.run(python(START, home), pass_fds=(file.fileno(),), timeout=60, check=True)
-    held = {str(fd.readlink()) for fd in Path(f"/proc/{pid_of(server)}/fd").iterdir()}
+    held = open_files_of(server)
     assert file.name not in held
     assert {name for name in held if name.startswith("/")} == {
         f"{home}/server/valkey.conf",
