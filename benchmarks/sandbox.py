@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks.folders import ROOT, discard
 from queuectl import settings
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK

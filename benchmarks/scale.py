@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
 from benchmarks.sandbox import Sandbox
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import COMPLETED, DEAD, Outcome
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.codec import Lease
 from queuectl.storage.scripts import CHUNK

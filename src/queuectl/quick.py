@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int | None:
     from queuectl.errors import QueuectlError
 
     try:
-        from queuectl.producer import JobOptions, Producer
+        from queuectl.manager.producer import JobOptions, Producer
         from queuectl.storage.session import Session
 
         job_id = Producer(Session()).enqueue(command, JobOptions(**options))  # type: ignore[arg-type]

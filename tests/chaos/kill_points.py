@@ -19,13 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import queuectl.worker.pool
+import queuectl.worker.pool.pool
 from queuectl import settings
-from queuectl.producer import Producer
+from queuectl.manager.producer import Producer
 from queuectl.storage import RedisStorage
 from queuectl.storage.link import Link
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.pool import Pool
+from queuectl.worker.pool.pool import Pool
 
 from . import history
 from .checker import Violation, check
@@ -134,7 +134,7 @@ def _kill_at(number: int, who: str) -> None:
 
 def _main() -> None:
     # One runner, and two workers in it: what dies together is more than one job.
-    queuectl.worker.pool.processors = lambda: 1
+    queuectl.worker.pool.pool.processors = lambda: 1
     _kill_at(int(sys.argv[1]), sys.argv[2])
     options = PoolOptions(workers=2, burst=True, lease_seconds=LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
     sys.exit(Pool(settings.load(), options).run())

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from cli import Answer, finish, spawn
 from queuectl.errors import QueuectlError
-from queuectl.producer import Producer
+from queuectl.manager.producer import Producer
 from queuectl.storage import RedisStorage
 
 from .history import Recorder

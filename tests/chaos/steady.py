@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 import cli
-from queuectl.producer import Producer
+from queuectl.manager.producer import Producer
 from queuectl.storage import RedisStorage
 
 from .kinds import KINDS

@@ -22,8 +22,8 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from queuectl.cli import logs
     from queuectl.cli.run import TemporaryPool
     from queuectl.storage import client
-    from queuectl.worker import detach
-    from queuectl.worker.pool import Pool
+    from queuectl.worker.pool import detach
+    from queuectl.worker.pool.pool import Pool
 
     monkeypatch.setattr(Pool, "run", lambda pool: 0)
     monkeypatch.setattr(detach, "start_detached", lambda settings, options: 1)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from fuzz.examples import fuzzed, values, words
 from fuzz.test_records import IDS, NUMBERS, STATES
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, QueuectlError
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.settings import load
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import names, source

@@ -21,7 +21,7 @@ from queuectl.server import binary
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.settings import load
 from queuectl.storage import RedisStorage
-from queuectl.worker.lines import Trio
+from queuectl.worker.runner.connections import Trio
 from servers import TcpServer
 from steps import look
 from waiting import wait_until

@@ -15,7 +15,7 @@ import pytest
 
 from cli import finish, is_alive, run, spawn
 from queuectl.errors import ServerUnreachable
-from queuectl.producer import Producer
+from queuectl.manager.producer import Producer
 from queuectl.server import binary
 from queuectl.storage import RedisStorage
 from servers import running

@@ -14,7 +14,7 @@ from queuectl.model.job import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.model.job_limits import JobLimits
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.worker.process import timed_out
+from queuectl.worker.attempt.process import timed_out
 from steps import MAX_CRASHES, add_one, claim, finish
 from waiting import wait_until
 

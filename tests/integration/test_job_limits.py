@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, processes_of, run, show, wait_for
+from queuectl.manager.producer import JobOptions
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job_limits import NO_LIMITS, JobLimits
 from queuectl.model.lifecycle import JobState
-from queuectl.producer import JobOptions
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from waiting import wait_until
 

@@ -183,7 +183,7 @@ def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: Redi
 
 REAPER = """
 import signal, subprocess, threading
-from queuectl.worker.attempts import Attempts
+from queuectl.worker.attempt.attempts import Attempts
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
 

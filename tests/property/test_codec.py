@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from test_retry_policy import policies
 
 from queuectl.errors import RecordInvalid
-from queuectl.model import limits
+from queuectl.model import values
 from queuectl.model.command import EXEC, SHELL
 from queuectl.model.job import Job
 from queuectl.model.job_limits import JobLimits
@@ -24,7 +24,7 @@ commands = st.tuples(words, st.just(SHELL)) | st.tuples(
     st.lists(words, min_size=1, max_size=4).map(b"\0".join), st.just(EXEC)
 )
 paths = st.binary(max_size=30).filter(lambda path: b"\0" not in path)
-seconds = st.floats(0, limits.YEAR_SECONDS)
+seconds = st.floats(0, values.YEAR_SECONDS)
 moments = st.floats(0, 4e9).map(lambda at: float(f"{at:.6f}"))
 counts = st.integers(0, 1 << 53)
 labels = st.text(max_size=20)
@@ -33,8 +33,8 @@ names = st.binary(min_size=1, max_size=10).filter(lambda name: b"=" not in name 
 variables = st.dictionaries(names, paths, max_size=6)
 
 
-sizes = st.integers(0, limits.MAX_BYTES)
-job_limits = st.builds(JobLimits, sizes, seconds, sizes, st.integers(0, limits.MAX_PROCESSES))
+sizes = st.integers(0, values.MAX_BYTES)
+job_limits = st.builds(JobLimits, sizes, seconds, sizes, st.integers(0, values.MAX_PROCESSES))
 
 
 @st.composite
@@ -135,14 +135,14 @@ def test_a_lease_is_what_the_claim_gave(job: Job) -> None:
 
 
 @given(st.lists(st.none() | st.binary(max_size=9), min_size=len(LEASE_FIELDS), max_size=len(LEASE_FIELDS)))
-def test_any_claimed_hash_is_a_lease_or_an_invalid_record(values: list[bytes | None]) -> None:
+def test_any_claimed_hash_is_a_lease_or_an_invalid_record(row: list[bytes | None]) -> None:
     try:
-        lease = lease_from([b"abcd", 7, *values])  # type: ignore[list-item]
+        lease = lease_from([b"abcd", 7, *row])  # type: ignore[list-item]
     except RecordInvalid:
         return
     assert lease.job_id == "abcd"
-    assert 0 <= lease.timeout <= limits.YEAR_SECONDS
-    assert 0 <= lease.policy.max_retries <= limits.MAX_RETRIES
+    assert 0 <= lease.timeout <= values.YEAR_SECONDS
+    assert 0 <= lease.policy.max_retries <= values.MAX_RETRIES
 
 
 @given(variables)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli import enqueue, run, show
-from queuectl.worker import plain
+from queuectl.worker.attempt import plain
 
 ALPHABET = "abcXYZ019%+,-./:=@_ \t*?[]{}~$`'\"\\|&;<>()#!^\n"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import CANCELLED, COMPLETED, DEAD, HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import queuectl
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import names, source
 from steps import add, beat, claim, complete

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from queuectl.errors import InvalidInput
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.config import SETTINGS
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from steps import add, add_one, claim, fields_of, key
 

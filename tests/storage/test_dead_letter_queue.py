@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from queuectl.dead_letter import DeadLetterQueue
 from queuectl.errors import JobNotFound, QueuectlError
+from queuectl.manager.dead_letter import DeadLetterQueue
 from queuectl.model.job import DEAD
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from queuectl.errors import QueuectlError, RecordInvalid
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import DEAD, RETRY, Outcome
 from queuectl.model.job_limits import NO_LIMITS
 from queuectl.model.lifecycle import JobState
 from queuectl.model.retry import RetryPolicy
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (

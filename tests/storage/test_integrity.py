@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from queuectl import integrity
+from queuectl.manager import integrity
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK

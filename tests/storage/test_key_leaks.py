@@ -6,10 +6,10 @@ import re
 
 from test_key_names import documented
 
-from queuectl.dead_letter import DeadLetterQueue
+from queuectl.manager.dead_letter import DeadLetterQueue
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import DEAD, HANDED_BACK
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import EXPIRED, add, beat, bury, claim, complete, fail, finish, key, prune

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from queuectl.errors import ServerRefused
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.job import DEAD, RETRY
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (

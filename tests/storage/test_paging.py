@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Position
 from steps import add, add_one, bury, claim, complete, fail, finish, ids_in, key

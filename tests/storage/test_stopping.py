@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queuectl.queue_manager import QueueManager
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import beat, key

@@ -11,8 +11,8 @@ import pytest
 from queuectl.model.job_limits import JobLimits
 from queuectl.model.retry import RetryPolicy
 from queuectl.storage.codec import Lease
-from queuectl.worker import cgroup
-from queuectl.worker.cgroup import JobGroup
+from queuectl.worker.attempt import cgroup
+from queuectl.worker.attempt.cgroup import JobGroup
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/ns/cgroup"), reason="there are none but on Linux")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from queuectl.worker import descendants
+from queuectl.worker.attempt import descendants
 from waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to who asks for them")

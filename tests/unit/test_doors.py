@@ -7,7 +7,7 @@ import pytest
 from queuectl.errors import BadConfiguration, ServerUnreachable
 from queuectl.settings import load
 from queuectl.storage import client
-from queuectl.storage.open import open_connection
+from queuectl.storage.connect import open_connection
 
 OPEN = (
     "redis://localhost", "redis://", "redis://127.0.0.1:1/0", "redis://127.9.9.9", "redis://[::1]:1", "rediss://localhost",

@@ -18,11 +18,11 @@ from queuectl.logs.writer import LogWriter
 from queuectl.model.job_limits import JobLimits
 from queuectl.model.retry import RetryPolicy
 from queuectl.storage.codec import Lease
-from queuectl.worker import cgroup, process_tree
-from queuectl.worker.limiter import Limiter
+from queuectl.worker.attempt import cgroup, process_tree
+from queuectl.worker.attempt.limiter import Limiter
+from queuectl.worker.attempt.process import Ending, JobProcess
+from queuectl.worker.attempt.process_tree import ProcessTable, ProcessTree
 from queuectl.worker.loop import Loop
-from queuectl.worker.process import Ending, JobProcess
-from queuectl.worker.process_tree import ProcessTable, ProcessTree
 from waiting import wait_until
 
 SECOND = os.sysconf("SC_CLK_TCK")

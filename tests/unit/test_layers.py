@@ -14,12 +14,12 @@ import queuectl
 
 PACKAGE = Path(queuectl.__file__).parent
 
-LEAVES = {"errors", "settings", "text", "environment", "host", "handover"}
+LEAVES = {"errors", "settings", "text", "host", "handover"}
 MODEL = LEAVES | {"model"}
 STORAGE = MODEL | {"server", "storage"}
-MANAGERS = STORAGE | {"producer", "queue_manager", "dead_letter"}
+MANAGERS = STORAGE | {"manager"}
 WORKER = MANAGERS | {"logs", "worker"}
-EVERYTHING = WORKER | {"cli", "quick", "integrity"}
+EVERYTHING = WORKER | {"cli", "quick"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -28,12 +28,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": MODEL | {"logs"},
     "server": MODEL | {"server"},
     "storage": STORAGE,
-    "producer": STORAGE,
-    "queue_manager": MANAGERS,
-    "dead_letter": MANAGERS,
+    "manager": MANAGERS,
     "worker": WORKER,
     "quick": EVERYTHING,
-    "integrity": STORAGE,
     "cli": EVERYTHING,
     "__main__": EVERYTHING,
 }
@@ -71,7 +68,7 @@ def test_every_layer_is_there() -> None:
     assert {part_of(path) for path in MODULES} == MAY_IMPORT.keys()
 
 
-@pytest.mark.parametrize("part", ["model", "storage", "queue_manager", "dead_letter", "producer"])
+@pytest.mark.parametrize("part", ["model", "storage", "manager"])
 def test_nothing_below_the_commands_prints(part: str) -> None:
     for path in MODULES:
         if part_of(path) == part:
@@ -82,9 +79,12 @@ def test_nothing_below_the_commands_prints(part: str) -> None:
 @pytest.mark.parametrize(
     ("imported", "unwanted"),
     [
-        ("queuectl.queue_manager, queuectl.dead_letter, queuectl.storage.redis_storage", ["redis", "click"]),
+        (
+            "queuectl.manager.queue_manager, queuectl.manager.dead_letter, queuectl.storage.redis_storage",
+            ["redis", "click"],
+        ),
         ("queuectl.cli", ["redis"]),
-        ("queuectl.model.job, queuectl.model.limits", ["hiredis", "_socket", "queuectl.storage"]),
+        ("queuectl.model.job, queuectl.model.values", ["hiredis", "_socket", "queuectl.storage"]),
     ],
 )
 def test_what_is_slow_to_import_is_not(imported: str, unwanted: list[str]) -> None:

@@ -7,23 +7,23 @@ from collections.abc import Callable
 import pytest
 
 from queuectl.errors import InvalidInput
-from queuectl.model import limits
+from queuectl.model import values
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, SHELL, check, joined
 from queuectl.model.job_limits import checked
 
-NUMBERS = [limits.timeout, limits.backoff_base, limits.backoff_factor]
-ALL = [*NUMBERS, limits.max_retries]
+NUMBERS = [values.timeout, values.backoff_base, values.backoff_factor]
+ALL = [*NUMBERS, values.max_retries]
 NAMES = {
-    limits.timeout: "timeout",
-    limits.backoff_base: "backoff-base",
-    limits.backoff_factor: "backoff-factor",
-    limits.max_retries: "max-retries",
+    values.timeout: "timeout",
+    values.backoff_base: "backoff-base",
+    values.backoff_factor: "backoff-factor",
+    values.max_retries: "max-retries",
 }
 MOST = {
-    limits.timeout: limits.YEAR_SECONDS,
-    limits.backoff_base: limits.YEAR_SECONDS,
-    limits.backoff_factor: limits.MAX_FACTOR,
-    limits.max_retries: limits.MAX_RETRIES,
+    values.timeout: values.YEAR_SECONDS,
+    values.backoff_base: values.YEAR_SECONDS,
+    values.backoff_factor: values.MAX_FACTOR,
+    values.max_retries: values.MAX_RETRIES,
 }
 NO_NUMBERS = [
     "",
@@ -78,7 +78,7 @@ def test_numbers_come_as_numbers_text_or_bytes(limit: Check, value: object) -> N
 
 @pytest.mark.parametrize("value", [3, 3.0, "3", b"3"])
 def test_retries_are_whole(value: object) -> None:
-    result = limits.max_retries(value)
+    result = values.max_retries(value)
     assert result == 3
     assert isinstance(result, int)
 
@@ -86,7 +86,7 @@ def test_retries_are_whole(value: object) -> None:
 @pytest.mark.parametrize("value", [2.5, "2.5", "3.0", b"1e2"])
 def test_half_a_retry_is_none(value: object) -> None:
     with pytest.raises(InvalidInput, match="whole number"):
-        limits.max_retries(value)
+        values.max_retries(value)
 
 
 @pytest.mark.parametrize(
@@ -137,17 +137,17 @@ def test_arguments_are_joined_by_the_one_byte_that_none_can_have() -> None:
     ("value", "count"),
     [
         (0, 0), (1, 1), ("1000", 1000), (b"1000", 1000), ("100k", 102_400), ("100K", 102_400), ("512M", 512 << 20),
-        ("1.5G", 3 << 29), ("2t", 2 << 40), ("0.1k", 103), (f"{limits.MAX_BYTES}", limits.MAX_BYTES),
+        ("1.5G", 3 << 29), ("2t", 2 << 40), ("0.1k", 103), (f"{values.MAX_BYTES}", values.MAX_BYTES),
     ],
 )  # fmt: skip
 def test_sizes(value: object, count: int) -> None:
-    assert limits.size("memory limit", value) == count
+    assert values.size("memory limit", value) == count
 
 
 @pytest.mark.parametrize("value", ["", "k", "much", "5MBs", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
 def test_what_is_no_size_is_named(value: object) -> None:
     with pytest.raises(InvalidInput, match="memory limit") as caught:
-        limits.memory(value)
+        values.memory(value)
     assert len(caught.value.message) < 200
 
 
@@ -155,7 +155,7 @@ def test_what_is_no_size_is_named(value: object) -> None:
     ("count", "text"), [(0, "0 bytes"), (1000, "1000 bytes"), (1024, "1k"), (512 << 20, "512M"), (3 << 29, "1536M")]
 )
 def test_sizes_are_shown_as_one_would_type_them(count: int, text: str) -> None:
-    assert limits.size_text(count) == text
+    assert values.size_text(count) == text
 
 
 def test_a_limit_that_is_not_known_is_an_error() -> None:
@@ -165,17 +165,17 @@ def test_a_limit_that_is_not_known_is_an_error() -> None:
 
 @pytest.mark.parametrize("text", ["2g", "2G", "2GB", "2gb", "2GiB", "2048MiB", "2097152k", str(2 << 30)])
 def test_sizes_are_powers_of_1024_whatever_their_unit_is_called(text: str) -> None:
-    assert limits.memory(text) == 2 << 30
+    assert values.memory(text) == 2 << 30
 
 
 @pytest.mark.parametrize("text", ["2ib", "2b", "GB", "2GiBs", "b", "2bb", "1KGB"])
 def test_other_units_are_no_sizes(text: str) -> None:
     with pytest.raises(InvalidInput, match="as in 512M"):
-        limits.memory(text)
+        values.memory(text)
 
 
 def test_a_time_is_held_to_its_bounds_in_seconds() -> None:
-    assert limits.seconds("grace", "1m", 86_400) == 60
+    assert values.seconds("grace", "1m", 86_400) == 60
     for text in ("0.5s", "2d"):
         with pytest.raises(InvalidInput, match=f"between 1 and 86,400 seconds, not '{text}'"):
-            limits.seconds("lease", text, 86_400, least=1)
+            values.seconds("lease", text, 86_400, least=1)

@@ -11,9 +11,9 @@ from threading import Thread
 import pytest
 
 from queuectl import settings
-from queuectl.worker import record
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import SPOILED_SECONDS, RecordFile, take_dead, take_stopped
+from queuectl.worker.pool import record
+from queuectl.worker.pool.record import SPOILED_SECONDS, RecordFile, take_dead, take_stopped
 
 
 def files(home: Path) -> list[str]:

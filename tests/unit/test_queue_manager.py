@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
+from queuectl.manager.producer import BATCH
+from queuectl.manager.queue_manager import JobOptions, QueueManager
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, SHELL
 from queuectl.model.lifecycle import JobState
-from queuectl.producer import BATCH
-from queuectl.queue_manager import JobOptions, QueueManager
 from queuectl.storage import RedisStorage
 from steps import add_as, bury, claim, complete, fields_of, queue_of
 

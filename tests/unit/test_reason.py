@@ -8,7 +8,7 @@ from queuectl.model.job_limits import JobLimits
 from queuectl.model.reason import in_short
 from queuectl.model.retry import RetryPolicy
 from queuectl.storage.codec import Lease
-from queuectl.worker.process import JobProcess, limit_exceeded, timed_out
+from queuectl.worker.attempt.process import JobProcess, limit_exceeded, timed_out
 
 LIMITS = JobLimits(1_000_000, 1.5, 1_000, 7)
 SIGNALS = {1: "SIGHUP", 9: "SIGKILL", 11: "SIGSEGV", 39: "signal 39"}

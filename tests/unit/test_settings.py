@@ -201,7 +201,7 @@ def test_the_repr_keeps_the_password() -> None:
 
 
 def test_an_insecure_server_must_be_asked_for(tmp_path: Path) -> None:
-    from queuectl.storage.open import _refuse_open_door
+    from queuectl.storage.connect import _refuse_open_door
     from queuectl.storage.url import parse
 
     for safe in ("redis://localhost", "redis://127.0.0.9", "redis://[::1]", "unix:///x", "redis://:pw@192.0.2.1"):

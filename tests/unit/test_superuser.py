@@ -11,8 +11,8 @@ import pytest
 
 from inprocess import call
 from queuectl.errors import BadConfiguration
-from queuectl.worker import superuser
-from queuectl.worker.superuser import taken_by
+from queuectl.worker.pool import superuser
+from queuectl.worker.pool.superuser import taken_by
 
 NO_LOGIN = 0xFFFFFFFF
 
@@ -88,7 +88,7 @@ def test_the_commands_that_start_workers_refuse(machine: Machine, queuectl_home:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be taken for root")
 def test_it_can_be_allowed(machine: Machine, queuectl_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from queuectl.worker.pool import Pool
+    from queuectl.worker.pool.pool import Pool
 
     monkeypatch.setattr(Pool, "run", lambda pool: 0)
     machine(login=1000)

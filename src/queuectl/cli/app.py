@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from queuectl.dead_letter import DeadLetterQueue
-    from queuectl.queue_manager import QueueManager
+    from queuectl.manager.dead_letter import DeadLetterQueue
+    from queuectl.manager.queue_manager import QueueManager
     from queuectl.settings import Settings
     from queuectl.storage import RedisStorage
 
@@ -41,14 +41,14 @@ class App:
     @cached_property
     def manager(self) -> QueueManager:
         """The queue."""
-        from queuectl.queue_manager import QueueManager
+        from queuectl.manager.queue_manager import QueueManager
 
         return QueueManager(self.storage)
 
     @cached_property
     def dead_letter(self) -> DeadLetterQueue:
         """The dead letter queue."""
-        from queuectl.dead_letter import DeadLetterQueue
+        from queuectl.manager.dead_letter import DeadLetterQueue
 
         return DeadLetterQueue(self.storage)
 

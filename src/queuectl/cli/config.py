@@ -129,7 +129,7 @@ def _meaning(name: str, text: str) -> str:
 
 
 def _server(settings: Settings) -> str:
-    from queuectl.storage.open import server_url
+    from queuectl.storage.connect import server_url
 
     if not settings.redis_url:
         return "embedded server"

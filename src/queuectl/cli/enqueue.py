@@ -83,7 +83,7 @@ def enqueue_command(
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
     locale and the like (see the documentation).
     """
-    from queuectl.queue_manager import JobOptions
+    from queuectl.manager.queue_manager import JobOptions
 
     wishes = JobOptions(**options)
     app.manager.patient = wait_for_server

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from queuectl import integrity
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
 from queuectl.cli.output import note, print_json, quantity
+from queuectl.manager import integrity
 from queuectl.text import printable
 
 

@@ -29,8 +29,8 @@ from queuectl.logs import reader
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.model.limits import size_text
 from queuectl.model.reason import in_short
+from queuectl.model.values import size_text
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.scripts import CHUNK
 from queuectl.text import one_line

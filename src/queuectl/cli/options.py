@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from queuectl.model import limits
+from queuectl.model import values
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Its seconds."""
         name = str(param.name) if param is not None else "time"
-        return limits.seconds(name, value, self._most, least=self._least)
+        return values.seconds(name, value, self._most, least=self._least)
 
 
 def confirm(question: str, *, yes: bool, needed: bool = True) -> None:

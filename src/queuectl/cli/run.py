@@ -48,7 +48,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.logs import Output, follow_job
-    from queuectl.queue_manager import JobOptions
+    from queuectl.manager.queue_manager import JobOptions
 
     helper = TemporaryPool(app)
     helper.check()
@@ -81,7 +81,7 @@ class TemporaryPool:
                 "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
             )
         if not overview.workers:
-            from queuectl.worker import superuser
+            from queuectl.worker.pool import superuser
 
             superuser.check(allowed=self._app.settings.allow_root)
 
@@ -97,9 +97,9 @@ class TemporaryPool:
 
     def _see_to_it(self) -> None:
         from queuectl.host import host_name
-        from queuectl.worker.burial import bury_dead_pools
-        from queuectl.worker.detach import start_detached
         from queuectl.worker.options import PoolOptions
+        from queuectl.worker.pool.cleanup import bury_dead_pools
+        from queuectl.worker.pool.detach import start_detached
 
         bury_dead_pools(self._app.settings, self._app.storage, host_name())
         overview = self._app.storage.overview()
@@ -114,7 +114,7 @@ class TemporaryPool:
     def is_here(self, job: Job) -> bool:
         """Whether a worker that writes into this state folder has run the job."""
         from queuectl.host import host_name
-        from queuectl.worker.record import works_here
+        from queuectl.worker.pool.record import works_here
 
         if job.host != host_name():
             return False

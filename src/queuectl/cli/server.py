@@ -127,7 +127,7 @@ def _embedded(app: App) -> EmbeddedServer:
     from queuectl.server.embedded import EmbeddedServer
 
     if app.settings.redis_url:
-        from queuectl.storage.open import server_url
+        from queuectl.storage.connect import server_url
 
         raise QueuectlError(
             f"The server is {server_url(app.settings).redacted()}, not the embedded one.",

@@ -9,8 +9,8 @@ import click
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
 from queuectl.cli.output import SHORT_ID, hint, print_json, quantity, say, span, state_text, table, worker_object
+from queuectl.manager.queue_manager import Status
 from queuectl.model.worker import WorkerInfo
-from queuectl.queue_manager import Status
 
 
 @click.command(name="status")

@@ -69,9 +69,9 @@ def start(
     The first SIGTERM or Ctrl-C finishes the running jobs; the second ends them and puts them back into the
     queue at once, without counting an attempt.
     """
-    from queuectl.worker import superuser
-    from queuectl.worker.cgroup import enter_pool
+    from queuectl.worker.attempt.cgroup import enter_pool
     from queuectl.worker.options import DEFAULT_GRACE_SECONDS, DEFAULT_LEASE_SECONDS, PoolOptions
+    from queuectl.worker.pool import superuser
 
     options = PoolOptions(
         workers=count,
@@ -90,7 +90,7 @@ def start(
     else:
         os.set_inheritable(ready_fd, False)  # it is ours, and no job's
     if detach:
-        from queuectl.worker.detach import start_detached
+        from queuectl.worker.pool.detach import start_detached
 
         pid = start_detached(app.settings, options._replace(verbose=bool(verbose)))
         if as_json:
@@ -98,7 +98,7 @@ def start(
         else:
             click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
         return
-    from queuectl.worker.pool import Pool
+    from queuectl.worker.pool.pool import Pool
     from queuectl.worker.report import Reporter
 
     if ready_fd is not None:
@@ -118,7 +118,7 @@ def start(
 def _begin_anew(app: App) -> None:
     """Whoever starts workers wants them to run: take a stop back, and forget the pools that it ended."""
     from queuectl.host import host_name
-    from queuectl.worker.record import take_stopped
+    from queuectl.worker.pool.record import take_stopped
 
     app.manager.resume_workers()
     for _ in take_stopped(app.settings, host_name()):
@@ -127,7 +127,7 @@ def _begin_anew(app: App) -> None:
 
 def _warn_of_losses(app: App) -> None:
     """Once, to whoever starts workers: a queue outlives its server only by what that has on its disk."""
-    from queuectl.storage.open import server_url
+    from queuectl.storage.connect import server_url
     from queuectl.storage.session import APPEND_ONLY_HINT
 
     if app.settings.redis_url and app.storage.lacks_append_only_file():
@@ -174,8 +174,8 @@ def resume(app: App, as_json: bool) -> None:
       queuectl worker resume
     """
     from queuectl.host import host_name
-    from queuectl.worker.detach import start_detached
-    from queuectl.worker.record import take_stopped
+    from queuectl.worker.pool.detach import start_detached
+    from queuectl.worker.pool.record import take_stopped
 
     was_stopped = app.manager.resume_workers()
     pools = 0

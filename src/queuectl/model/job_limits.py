@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from queuectl.errors import InvalidInput
-from queuectl.model import limits
+from queuectl.model import values
 
 
 class JobLimits(NamedTuple):
@@ -23,9 +23,9 @@ class JobLimits(NamedTuple):
     def reason(self, name: str) -> str:
         """What is said of an attempt that did not keep the limit ``name``."""
         return {
-            "memory": f"memory limit of {limits.size_text(self.memory)} exceeded",
+            "memory": f"memory limit of {values.size_text(self.memory)} exceeded",
             "cpu_time": f"CPU time limit of {self.cpu_time:g}s exceeded",
-            "max_output": f"output limit of {limits.size_text(self.max_output)} exceeded",
+            "max_output": f"output limit of {values.size_text(self.max_output)} exceeded",
             "max_processes": f"process limit of {self.max_processes} exceeded",
         }[name]
 
@@ -33,10 +33,10 @@ class JobLimits(NamedTuple):
 NO_LIMITS = JobLimits()
 
 _CHECKS: dict[str, Callable[[object], float]] = {
-    "memory": limits.memory,
-    "cpu_time": limits.cpu_time,
-    "max_output": limits.max_output,
-    "max_processes": limits.max_processes,
+    "memory": values.memory,
+    "cpu_time": values.cpu_time,
+    "max_output": values.max_output,
+    "max_processes": values.max_processes,
 }
 
 

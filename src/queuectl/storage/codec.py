@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from queuectl.errors import InvalidInput, RecordInvalid
-from queuectl.model import limits
+from queuectl.model import values
 from queuectl.model.command import EXEC, SHELL, check
 from queuectl.model.job import DEFAULT_QUEUE, Job
 from queuectl.model.job_limits import NO_LIMITS, JobLimits, checked
@@ -75,8 +75,8 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
             form=form_text,
             cwd=cwd or b"",
             env=(env or b"").decode(),
-            timeout=limits.timeout(timeout) if timeout else 0.0,
-            attempts=limits.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
+            timeout=values.timeout(timeout) if timeout else 0.0,
+            attempts=values.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
             policy=_policy_from(retries, base, factor),
             queue=(queue or b"").decode() or DEFAULT_QUEUE,
             limits=_limits_from(bounds) if bounds else NO_LIMITS,
@@ -89,9 +89,9 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
 def _policy_from(retries: bytes | None, base: bytes | None, factor: bytes | None) -> RetryPolicy:
     # Cached: most jobs share a policy, and checking it costs as much as all the rest of a lease.
     return RetryPolicy(
-        limits.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
-        limits.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
-        limits.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
+        values.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
+        values.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
+        values.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
     )
 
 

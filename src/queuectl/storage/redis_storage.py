@@ -11,8 +11,8 @@ from queuectl.model.job import Job, Outcome
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage import calls, codec
+from queuectl.storage.connect import server_url
 from queuectl.storage.encoding import mapping
-from queuectl.storage.open import server_url
 from queuectl.storage.scripts import CHUNK
 from queuectl.storage.session import Session
 

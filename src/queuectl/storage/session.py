@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from queuectl import settings as local_settings
 from queuectl.errors import BadConfiguration, QueuectlError
+from queuectl.storage.connect import open_connection
 from queuectl.storage.keys import Keys
-from queuectl.storage.open import open_connection
 from queuectl.storage.scripts import Argument, Call, Command, command
 from queuectl.storage.submit import enqueue
 

@@ -11,8 +11,8 @@ from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.settings import Settings
 from queuectl.storage import calls
 from queuectl.storage.client import Connection
+from queuectl.storage.connect import open_connection
 from queuectl.storage.keys import Keys
-from queuectl.storage.open import open_connection
 from queuectl.storage.replies import error_from
 from queuectl.storage.scripts import Command, command
 

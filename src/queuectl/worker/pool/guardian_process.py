@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from queuectl.worker.remains import end_remains
+from queuectl.worker.pool.leftovers import end_remains
 
 LAST_WORD = b"."
 """Said by a pool that ends in order."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, RecordInvalid
+from queuectl.manager.producer import JobOptions, Producer
 from queuectl.model.config import SETTINGS
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
-from queuectl.producer import JobOptions, Producer
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.encoding import number_text

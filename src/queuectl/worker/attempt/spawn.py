@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from queuectl.model.command import EXEC
 from queuectl.storage.codec import Lease
-from queuectl.worker import plain
+from queuectl.worker.attempt import plain
 
 Files = list[tuple[int, int, int]]
 

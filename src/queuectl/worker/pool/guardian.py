@@ -16,12 +16,14 @@ import subprocess
 import sys
 
 import queuectl
-from queuectl.worker.guardian_process import LAST_WORD
+from queuectl.worker.pool.guardian_process import LAST_WORD
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 
 # -I -S: no current directory, no variable and no installed package says what is run.
-_PROGRAM = f"import sys; sys.path.append({_PACKAGES!r}); from queuectl.worker.guardian_process import main; main()"
+_PROGRAM = (
+    f"import sys; sys.path.append({_PACKAGES!r}); from queuectl.worker.pool.guardian_process import main; main()"
+)
 
 # In variables, so that what a `pkill -f` looks for is not in the command line.
 _WAIT = f"""while read -r name; do

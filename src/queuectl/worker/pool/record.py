@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from queuectl.server.paths import private_folder
 from queuectl.settings import Settings
-from queuectl.storage.open import server_url
+from queuectl.storage.connect import server_url
 from queuectl.worker.options import PoolOptions
 
 SPOILED_SECONDS = 60.0

@@ -13,13 +13,13 @@ from queuectl.model.job import HANDED_BACK, Outcome
 from queuectl.settings import Settings
 from queuectl.storage.calls import Claim, WorkerState
 from queuectl.storage.codec import Lease
-from queuectl.worker import descendants, process
-from queuectl.worker.attempts import Attempts
-from queuectl.worker.dispatcher import Dispatcher
+from queuectl.worker.attempt import descendants, process
+from queuectl.worker.attempt.attempts import Attempts
+from queuectl.worker.attempt.sweeper import Sweeper
 from queuectl.worker.loop import Loop, Once
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.report import Reporter
-from queuectl.worker.sweeper import Sweeper
+from queuectl.worker.runner.dispatcher import Dispatcher
 
 AHEAD = 16
 """Jobs that are claimed beyond the free workers while jobs prove to be short."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
-from queuectl.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.scripts import CHUNK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from queuectl.worker import cgroup, descendants
+from queuectl.worker.attempt import cgroup, descendants
 
 
 def end_remains(runners: Collection[str]) -> int:

@@ -15,8 +15,8 @@ from functools import partial
 
 from queuectl.errors import QueuectlError
 from queuectl.settings import Settings
+from queuectl.storage.connect import open_connection, server_url
 from queuectl.storage.link import Link
-from queuectl.storage.open import open_connection, server_url
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
 

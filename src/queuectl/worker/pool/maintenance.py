@@ -13,7 +13,7 @@ from queuectl.model.config import RETENTION_DEFAULTS
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
-from queuectl.worker.burial import bury_dead_pools
+from queuectl.worker.pool.cleanup import bury_dead_pools
 
 FIRST_SECONDS = 2.0
 PERIOD_SECONDS = 30.0

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from queuectl.environment import capture, current_directory
 from queuectl.errors import InvalidInput, ServerUnreachable
+from queuectl.manager.environment import capture, current_directory
 from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.config import ENQUEUE_DEFAULTS, SETTINGS
 from queuectl.storage.encoding import number_text

@@ -23,14 +23,14 @@ from queuectl.host import host_name, processors
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import load_all
-from queuectl.worker import cgroup, descendants
-from queuectl.worker.burial import bury_dead_pools, free_leases
-from queuectl.worker.guardian import Guardian
-from queuectl.worker.maintenance import Maintenance
+from queuectl.worker.attempt import cgroup, descendants
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import RecordFile
+from queuectl.worker.pool.cleanup import bury_dead_pools, free_leases
+from queuectl.worker.pool.guardian import Guardian
+from queuectl.worker.pool.maintenance import Maintenance
+from queuectl.worker.pool.record import RecordFile
 from queuectl.worker.report import Reporter
-from queuectl.worker.runner import (
+from queuectl.worker.runner.runner import (
     DRAIN,
     DRAINED,
     EMPTY,

@@ -14,8 +14,8 @@ from functools import partial
 from typing import NamedTuple
 
 from queuectl.storage.codec import Lease
-from queuectl.worker import descendants
-from queuectl.worker.descendants import HIDDEN
+from queuectl.worker.attempt import descendants
+from queuectl.worker.attempt.descendants import HIDDEN
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -20,10 +20,10 @@ from queuectl.storage.encoding import unpack_variables
 from queuectl.storage.keys import Keys
 from queuectl.storage.replies import newer_schema
 from queuectl.storage.scripts import CHUNK
-from queuectl.worker.lease_guard import LeaseGuard
-from queuectl.worker.lines import Lines, Trio
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
+from queuectl.worker.runner.connections import Lines, Trio
+from queuectl.worker.runner.lease_guard import LeaseGuard
 from queuectl.worker.timers import Timer
 
 LISTEN_SECONDS = 30

@@ -12,12 +12,12 @@ from queuectl.logs.writer import LogWriter
 from queuectl.model.job import Outcome
 from queuectl.model.job_limits import NO_LIMITS
 from queuectl.storage.codec import Lease
-from queuectl.worker import process
-from queuectl.worker.limiter import Limiter
+from queuectl.worker.attempt import process
+from queuectl.worker.attempt.limiter import Limiter
+from queuectl.worker.attempt.process import Ending, JobProcess
+from queuectl.worker.attempt.spawn import CannotStart, Spawner
 from queuectl.worker.loop import Loop, Once
-from queuectl.worker.process import Ending, JobProcess
 from queuectl.worker.report import Reporter
-from queuectl.worker.spawn import CannotStart, Spawner
 
 WATCH_SECONDS = 0.005
 """Output is read while a job runs only if it runs so long; of shorter ones it is read when they end."""

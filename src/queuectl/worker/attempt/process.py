@@ -13,7 +13,7 @@ from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK,
 from queuectl.model.job_limits import JobLimits
 from queuectl.model.reason import KILLED_BY, TIMED_OUT
 from queuectl.storage.codec import Lease
-from queuectl.worker.spawn import CannotStart
+from queuectl.worker.attempt.spawn import CannotStart
 from queuectl.worker.timers import Timer
 
 READ_BYTES = 65_536

@@ -11,7 +11,7 @@ from queuectl.errors import QueuectlError
 from queuectl.handover import HANDED_OVER
 from queuectl.settings import Settings
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.record import pools_folder
+from queuectl.worker.pool.record import pools_folder
 from queuectl.worker.report import Reporter
 
 # Not -m: that would import from the current directory first, whatever lies there.

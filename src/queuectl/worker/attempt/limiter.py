@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from queuectl.storage.codec import Lease
-from queuectl.worker import process
-from queuectl.worker.cgroup import JobGroup
+from queuectl.worker.attempt import process
+from queuectl.worker.attempt.cgroup import JobGroup
+from queuectl.worker.attempt.process import Ending, JobProcess
+from queuectl.worker.attempt.process_tree import ProcessTable, ProcessTree
+from queuectl.worker.attempt.spawn import NOT_EXECUTABLE, CannotStart
 from queuectl.worker.loop import Loop, Once
-from queuectl.worker.process import Ending, JobProcess
-from queuectl.worker.process_tree import ProcessTable, ProcessTree
-from queuectl.worker.spawn import NOT_EXECUTABLE, CannotStart
 
 LOOK_SECONDS = 0.1
 """Between two looks at the jobs that have limits."""

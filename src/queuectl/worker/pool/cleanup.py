@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
-from queuectl.worker.record import take_dead
-from queuectl.worker.remains import end_remains
+from queuectl.worker.pool.leftovers import end_remains
+from queuectl.worker.pool.record import take_dead
 from queuectl.worker.report import Reporter
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from queuectl.worker import descendants
-from queuectl.worker.attempts import Attempts
+from queuectl.worker.attempt import descendants
+from queuectl.worker.attempt.attempts import Attempts
 from queuectl.worker.loop import Loop, Once
 
 SWEEP_SECONDS = 0.25

@@ -1,0 +1,1 @@
+"""The use cases: what a user can ask of a queue."""
