@@ -69,7 +69,7 @@ def _captured(command: str, sandbox: Sandbox, pool: list[int]) -> tuple[float, f
         time.sleep(SAMPLE_SECONDS)
     job = sandbox.manager.job(job_id)
     if job.exit_code != 0 or job.started_at is None or job.finished_at is None:
-        raise AssertionError(f"the job ended as {job.status}: {job.reason}")
+        raise AssertionError(f"the job ended as {job.state}: {job.reason}")
     return job.finished_at - job.started_at, peak
 
 

@@ -19,10 +19,10 @@ from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
 from benchmarks.sandbox import Sandbox
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job import COMPLETED, DEAD, Outcome
+from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import COMPLETED, DEAD, Outcome
 from queuectl.storage import RedisStorage
-from queuectl.storage.codec import Lease
 from queuectl.storage.scripts import CHUNK
 
 TITLE = "Many jobs against few: one call of each"
@@ -81,7 +81,7 @@ def _operations(storage: RedisStorage) -> Operations:
         f"list --state pending, first {PAGE}": lambda: manager.page([JobState.PENDING], PAGE),
         "look up a short id": lambda: manager.resolve(last[:8]),
         "enqueue": lambda: manager.enqueue(b"echo hello"),
-        "claim": lambda: leases.extend(storage.claim("bench", "host", lease_seconds=3600, want=1).leases),
+        "claim": lambda: leases.extend(storage.claim("bench", lease_seconds=3600, want=1).leases),
         "finish": lambda: storage.finish([(leases.pop(), Outcome(COMPLETED, 0), "bench-1")]),
     }
 
@@ -92,7 +92,7 @@ def _filled(storage: RedisStorage, size: int) -> RedisStorage:
         pass
     left = size // 2
     while left > 0:
-        leases = storage.claim("bench", "host", lease_seconds=3600, want=min(left, CHUNK)).leases
+        leases = storage.claim("bench", lease_seconds=3600, want=min(left, CHUNK)).leases
         verdicts = [DEAD if number % DEAD_ONE_IN == 0 else COMPLETED for number in range(len(leases))]
         results = [(lease, Outcome(verdict, 0), "bench-1") for lease, verdict in zip(leases, verdicts, strict=True)]
         storage.finish(results)

@@ -182,7 +182,7 @@ def job(storage: RedisStorage, job_id: str) -> Job:
 
 def wait_for(storage: RedisStorage, job_id: str, *states: JobState, timeout: float = 30.0) -> Job:
     """Wait until a job is in one of these states."""
-    wait_until(lambda: job(storage, job_id).status in states, timeout)
+    wait_until(lambda: job(storage, job_id).state in states, timeout)
     return job(storage, job_id)
 
 

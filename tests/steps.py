@@ -6,14 +6,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from queuectl.model.config import ENQUEUE_DEFAULTS, RETENTION_DEFAULTS
-from queuectl.model.job import COMPLETED, DEAD, RETRY, Outcome
+from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
+from queuectl.storage import RedisStorage, calls
 from queuectl.storage.calls import Claim, Pulse, WorkerState
-from queuectl.storage.codec import Lease
-from queuectl.storage.encoding import mapping
-from queuectl.storage.scripts import CHUNK, source
+from queuectl.storage.codec import mapping
+from queuectl.storage.scripts import CHUNK, Call, source
+from queuectl.storage.submit import NewJob, enqueue
 
 MAX_CRASHES = 5
 """Workers that may die under one job; `test_key_names` holds it to the scripts."""
@@ -58,8 +58,8 @@ def add_as(
     **options: str,
 ) -> None:
     """Enqueue under given ids."""
-    jobs = [(job_id, command) for job_id in ids]
-    assert not storage.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=options, variables=variables)
+    jobs = [NewJob(job_id, command) for job_id in ids]
+    assert not storage.run(enqueue(jobs, shared=options, variables=variables))
 
 
 def claim(
@@ -71,7 +71,7 @@ def claim(
 
 def look(storage: RedisStorage, want: int = 1, *, runner: str = "pool", lease_seconds: float = LONG) -> Claim:
     """Claim; gives the whole answer."""
-    return storage.claim(runner, "host", lease_seconds=lease_seconds, want=want)
+    return storage.claim(runner, lease_seconds=lease_seconds, want=want)
 
 
 def finish(
@@ -80,12 +80,13 @@ def finish(
     verdict: str = COMPLETED,
     *,
     exit_code: int | None = 0,
-    reason: str = "",
+    cause: str = "",
+    detail: str = "",
     duration: float = 0.0,
     delay: float = 0.0,
 ) -> str:
     """Report on one lease; gives the job's state now, or "stale"."""
-    outcome = Outcome(verdict, exit_code, reason, duration, delay)
+    outcome = Outcome(verdict, exit_code, cause, detail, duration, delay)
     (state,) = storage.finish([(lease, outcome, "pool.1")])
     return state
 
@@ -95,7 +96,7 @@ def finish_all(storage: RedisStorage, leases: Sequence[Lease], verdict: str, del
     states: list[str] = []
     for start in range(0, len(leases), CHUNK):
         chunk = leases[start : start + CHUNK]
-        states += storage.finish([(lease, Outcome(verdict, 1, "", 0.0, delay), "pool.1") for lease in chunk])
+        states += storage.finish([(lease, Outcome(verdict, 1, "exit:1", delay=delay), "pool.1") for lease in chunk])
     return states
 
 
@@ -145,13 +146,17 @@ def beat(
 
 def prune(storage: RedisStorage, **changes: float) -> list[str]:
     """One call of prune with the built-in retention, or with these ``changes`` of it."""
-    return storage.prune(RETENTION_DEFAULTS | changes)
+    call = calls.prune()
+    arguments = list(call.arguments)
+    for name, value in changes.items():
+        arguments[arguments.index(name) + 1] = value
+    return storage.run(Call("prune", tuple(arguments), call.parse))
 
 
 def status_of(storage: RedisStorage, job_id: str) -> JobState:
     job = storage.job(job_id)
     assert job is not None, f"job {job_id} is gone"
-    return job.status
+    return job.state
 
 
 def fields_of(storage: RedisStorage, job_id: str) -> dict[str, bytes]:

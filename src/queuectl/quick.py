@@ -12,17 +12,6 @@ import sys
 
 from queuectl.handover import HANDED_OVER
 
-_VALUES = {
-    "--timeout": "timeout",
-    "--max-retries": "max_retries",
-    "--backoff-base": "backoff_base",
-    "--backoff-factor": "backoff_factor",
-    "--memory": "memory",
-    "--cpu-time": "cpu_time",
-    "--max-output": "max_output",
-    "--max-processes": "max_processes",
-}
-
 
 def run(arguments: list[str]) -> int | None:
     """Do what ``arguments`` (without the program's name) ask for; gives the exit code, None if it isn't plain."""
@@ -35,10 +24,11 @@ def run(arguments: list[str]) -> int | None:
     from queuectl.errors import QueuectlError
 
     try:
-        from queuectl.manager.producer import JobOptions, Producer
+        from queuectl.manager.producer import Producer
+        from queuectl.options import JobOptions
         from queuectl.storage.session import Session
 
-        job_id = Producer(Session()).enqueue(command, JobOptions(**options))  # type: ignore[arg-type]
+        job_id = Producer(Session()).enqueue(command, JobOptions(**options))
     except QueuectlError as error:
         from queuectl.cli.output import complain
 
@@ -49,15 +39,19 @@ def run(arguments: list[str]) -> int | None:
     return 0
 
 
-def _understood(arguments: list[str]) -> tuple[bytes | list[bytes], dict[str, str]] | None:
+def _understood(arguments: list[str]) -> tuple[bytes | list[bytes], dict[str, object]] | None:
     """The command and its options; None for anything but `[OPTION VALUE]... COMMAND` or `... -- PROGRAM ARG...`."""
-    options: dict[str, str] = {}
+    from queuectl.options import OPTIONS
+
+    flags = {option.flag: option for option in OPTIONS.values()}
+    options: dict[str, object] = {}
     rest = list(arguments)
     while rest and rest[0].startswith("-") and rest[0] != "--":
-        name, equals, value = rest.pop(0).partition("=")
-        if name not in _VALUES or not (equals or rest):
+        flag, equals, value = rest.pop(0).partition("=")
+        if flag not in flags or not (equals or rest):
             return None
-        options[_VALUES[name]] = value if equals else rest.pop(0)
+        option, text = flags[flag], value if equals else rest.pop(0)
+        options[option.name] = (*options.get(option.name, ()), text) if option.many else text  # type: ignore[misc]
     if rest[:1] == ["--"] and len(rest) > 1:
         return [os.fsencode(word) for word in rest[1:]], options
     if len(rest) == 1 and not rest[0].startswith("-"):

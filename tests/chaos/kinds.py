@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from queuectl.manager.producer import JobOptions
 from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 
 
 class Kind(NamedTuple):

@@ -70,8 +70,8 @@ def _broken(found: dict[str, Any], job: Job, seconds: float) -> list[str]:
     broken = []
     if found["first_job_after_seconds"] > BACK_WITHIN_SECONDS:
         broken.append(f"workers were back after {found['first_job_after_seconds']} s")
-    if job.status is not JobState.COMPLETED:
-        broken.append(f"the running job is {job.status.value}")
+    if job.state is not JobState.COMPLETED:
+        broken.append(f"the running job is {job.state.value}")
     if found["results"] != 1:
         broken.append(f"the running job came to its end {found['results']} times")
     if seconds < LEASE_SECONDS / 2 and found["the_running_job"] != {"began": 1, "fence": 1, "crashes": 0}:
@@ -85,7 +85,7 @@ def _wait_for_end(storage: RedisStorage, job_id: str, seconds: float = 60) -> Jo
             job = storage.job(job_id)
         except QueuectlError:
             return None
-        return job if job and job.status in (JobState.COMPLETED, JobState.DEAD) else None
+        return job if job and job.state in (JobState.COMPLETED, JobState.DEAD) else None
 
     found = wait_until(over, seconds)
     assert found is not None

@@ -13,8 +13,8 @@ from queuectl import settings
 from queuectl.errors import QueuectlError
 from queuectl.storage import RedisStorage
 from queuectl.storage.client import Connection
+from queuectl.storage.codec import mapping
 from queuectl.storage.connect import server_url
-from queuectl.storage.encoding import mapping
 
 from .history import Recorder
 

@@ -780,7 +780,7 @@ def test_ctrl_c_on_a_terminal_drains_the_workers(queue: RedisStorage) -> None:
         wait_until(lambda: run("logs", job_id).out == "begun\n")
         process.send_signal(signal.SIGINT)
         assert finish(process).code == 0
-    assert job(queue, job_id).status is COMPLETED
+    assert job(queue, job_id).state is COMPLETED
     assert not is_alive(process.pid)
 
 

@@ -85,7 +85,7 @@ def test_two_thousand_lines_keep_their_order(queue: RedisStorage) -> None:
 def test_lines_with_json_and_options(queue: RedisStorage) -> None:
     answer = run("enqueue", "--from", "-", "--json", "--timeout", "7", "--max-retries", "0", stdin=b"true\nfalse\n")
     jobs = [job(queue, found["id"]) for found in answer.objects]
-    assert [(each.command, each.timeout, each.policy.max_retries) for each in jobs] == [
+    assert [(each.command, each.options.timeout, each.policy.max_retries) for each in jobs] == [
         (b"true", 7.0, 0),
         (b"false", 7.0, 0),
     ]

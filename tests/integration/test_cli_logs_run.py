@@ -111,7 +111,7 @@ def test_output_is_followed_as_it_comes_through_all_attempts(queue: RedisStorage
             (tmp_path / f"go{attempt.decode()}").touch()
             assert out.readline() == b"more\n"
         assert finish(process)[:2] == (0, b"")
-    assert job(queue, job_id).status is JobState.COMPLETED
+    assert job(queue, job_id).state is JobState.COMPLETED
 
 
 def test_following_a_job_that_is_over_gives_all_and_ends(queue: RedisStorage) -> None:

@@ -10,11 +10,9 @@ from itertools import chain, pairwise
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without_colours
-from queuectl.model.job import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
-from queuectl.model.job_limits import JobLimits
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
-from queuectl.worker.attempt.process import timed_out
 from steps import MAX_CRASHES, add_one, claim, finish
 from waiting import wait_until
 
@@ -280,16 +278,16 @@ def test_a_command_of_several_lines_shows_where_they_end(queue: RedisStorage, en
 def end_each_way(queue: RedisStorage) -> dict[str, str]:
     """Dead jobs with long commands, one for each kind of end; gives what a table has to say of each."""
     ends: dict[str, tuple[str, int | None]] = {
-        "timeout": (timed_out(30).reason, None),
-        "memory limit": (JobLimits(memory=512_000_000).reason("memory"), None),
-        "process limit": (JobLimits(max_processes=7).reason("max_processes"), None),
-        "SIGKILL": ("killed by SIGKILL", 137),
-        "3": ("exit code 3", 3),
+        "timeout": ("timeout", None),
+        "memory limit": ("memory", None),
+        "process limit": ("max_processes", None),
+        "SIGKILL": ("signal:9", 137),
+        "exit 3": ("exit:3", 3),
     }
     results = {}
-    for result, (reason, code) in ends.items():
+    for result, (cause, code) in ends.items():
         results[add_one(queue, b"./backup.sh --to /mnt/elsewhere --and-then " + b"x" * 80)] = result
-        finish(queue, claim(queue)[0], DEAD, exit_code=code, reason=reason)
+        finish(queue, claim(queue)[0], DEAD, exit_code=code, cause=cause)
     results[add_one(queue, b"./kills-workers")] = "worker died"
     for _ in range(MAX_CRASHES):
         finish(queue, claim(queue)[0], CRASHED)
@@ -322,13 +320,13 @@ def test_a_result_is_that_of_the_newest_attempt(queue: RedisStorage) -> None:
 
     job_id = add_one(queue)
     assert result() == ""
-    finish(queue, claim(queue)[0], RETRY, exit_code=4, reason="exit code 4")
-    assert result() == "4"
+    finish(queue, claim(queue)[0], RETRY, exit_code=4, cause="exit:4")
+    assert result() == "exit 4"
     (lease,) = claim(queue)
     assert result() == "", "the next one runs"
     finish(queue, lease, CRASHED)
     assert result() == "worker died"
-    finish(queue, claim(queue)[0], RETRY, exit_code=None, reason=timed_out(1).reason, delay=1000.0)
+    finish(queue, claim(queue)[0], RETRY, exit_code=None, cause="timeout", delay=1000.0)
     assert result() == "timeout"
     run("cancel", job_id)
     assert result() == "", "its state says it all"
@@ -336,7 +334,7 @@ def test_a_result_is_that_of_the_newest_attempt(queue: RedisStorage) -> None:
 
 def test_a_result_in_unknown_words_is_cut(queue: RedisStorage) -> None:
     add_one(queue)
-    finish(queue, claim(queue)[0], DEAD, exit_code=None, reason="eaten by a bear " * 9 + "\x1b[2J")
+    finish(queue, claim(queue)[0], DEAD, exit_code=None, detail="eaten by a bear " * 9 + "\x1b[2J")
     assert "  eaten by a bear…  true" in run("dlq", "list").out
 
 

@@ -198,7 +198,7 @@ def test_a_stop_signal_that_is_set_by_hand_is_obeyed(queue: RedisStorage) -> Non
         queue.r.set("queuectl:stop_signal", "true")
         job_id = enqueue("true")  # its worker wakes up, and sees
         assert finish(process).code == 0
-    assert job(queue, job_id).status is PENDING
+    assert job(queue, job_id).state is PENDING
 
 
 def test_resume_starts_as_many_workers_as_were_stopped(queue: RedisStorage) -> None:

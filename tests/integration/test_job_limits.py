@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, processes_of, run, show, wait_for
-from queuectl.manager.producer import JobOptions
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job_limits import NO_LIMITS, JobLimits
 from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 from queuectl.storage import RedisStorage
 from waiting import wait_until
 
@@ -145,7 +144,7 @@ def test_limits_hold_for_every_line_of_a_file_and_for_run(queue: RedisStorage) -
         "enqueue", "--from", "-", "--max-output", "3", "--max-retries", "0", stdin=b"echo a\necho abcd\n"
     ).lines
     with pool(queue):
-        assert wait_for(queue, ids[0], COMPLETED).limits == JobLimits(max_output=3)
+        assert wait_for(queue, ids[0], COMPLETED).options == JobOptions(max_output=3)
         assert wait_for(queue, ids[1], DEAD).reason == "output limit of 3 bytes exceeded"
         run("run", "--max-output", "3", "--max-retries", "0", "echo abcd", code=1)
     assert counts() == {"completed": 1, "dead": 2}
@@ -154,8 +153,8 @@ def test_limits_hold_for_every_line_of_a_file_and_for_run(queue: RedisStorage) -
 def test_limits_through_the_interface_for_programs(queue: RedisStorage) -> None:
     manager = QueueManager(queue)
     job_id = manager.enqueue(b"true", JobOptions(memory="1G", cpu_time=2.5, max_processes=3))
-    assert manager.job(job_id).limits == JobLimits(1 << 30, 2.5, 0, 3)
-    assert manager.job(manager.enqueue(b"true")).limits == NO_LIMITS
+    assert manager.job(job_id).options == JobOptions(memory=1 << 30, cpu_time=2.5, max_processes=3)
+    assert manager.job(manager.enqueue(b"true")).options == JobOptions()
 
 
 def test_a_limit_holds_again_after_dlq_retry(queue: RedisStorage) -> None:

@@ -176,7 +176,7 @@ def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: Redi
     ids = run("enqueue", "--from", "-", stdin="\n".join(commands).encode()).lines
     with pool(queue, count=4):
         wait_until(lambda: queue.overview().jobs[COMPLETED] == 230)
-        assert [job(queue, job_id).status for job_id in ids[200:203]] == [PROCESSING] * 3
+        assert [job(queue, job_id).state for job_id in ids[200:203]] == [PROCESSING] * 3
         Path("gate").touch()
         wait_until(lambda: queue.overview().jobs[COMPLETED] == 233)
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_retry_policy import policies
 
 from queuectl.errors import RecordInvalid
-from queuectl.model import values
 from queuectl.model.command import EXEC, SHELL
-from queuectl.model.job import Job
-from queuectl.model.job_limits import JobLimits
-from queuectl.model.lifecycle import JobState
-from queuectl.model.retry import RetryPolicy
+from queuectl.model.job import Attempt, Ended, Job, Lease, Retrying, Running, Waiting
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.options import OPTIONS, PACKED, JobOptions, values
+from queuectl.options.values import number_text
 from queuectl.storage import RedisStorage
-from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from, worker_from
-from queuectl.storage.encoding import mapping, number_text, pack_limits, pack_variables, unpack_variables
+from queuectl.storage import variables as environment
+from queuectl.storage.codec import LEASE_FIELDS, job_from, lease_from, mapping, worker_from
 from steps import add_as, claim, new_ids
 
 words = st.binary(min_size=1, max_size=30).filter(lambda word: b"\0" not in word and bool(word.strip()))
@@ -34,47 +32,74 @@ variables = st.dictionaries(names, paths, max_size=6)
 
 
 sizes = st.integers(0, values.MAX_BYTES)
-job_limits = st.builds(JobLimits, sizes, seconds, sizes, st.integers(0, values.MAX_PROCESSES))
+options = st.builds(
+    JobOptions,
+    timeout=seconds,
+    max_retries=st.integers(0, 1_000),
+    backoff_base=seconds,
+    backoff_factor=st.floats(0, 1_000),
+    memory=sizes,
+    cpu_time=seconds,
+    max_output=sizes,
+    max_processes=st.integers(0, 1 << 22),
+)
 
 
 @st.composite
 def jobs(draw: st.DrawFn) -> Job:
     command, form = draw(commands)
+    state = draw(st.sampled_from(JobState))
+    maybe = st.none() | moments
+    standing: Waiting | Running | Retrying | Ended = Waiting()
+    last = None
+    runner = draw(labels)
+    worker, host = f"{runner}-1", runner.rpartition("-")[0]
+    if state is JobState.PROCESSING:
+        standing = Running(worker, host, draw(maybe))
+    elif state is JobState.FAILED:
+        standing = Retrying(draw(maybe))
+    elif state in FINAL:
+        standing = Ended(draw(maybe))
+    exit_code, detail = draw(st.none() | st.integers(-255, 255)), draw(labels)
+    cause = "" if state is JobState.COMPLETED else draw(labels)
+    if exit_code is not None or cause or detail:
+        ran = ("", "", None) if state is JobState.PROCESSING else (worker, host, draw(maybe))
+        last = Attempt(*ran, exit_code, cause, detail)
     return Job(
         id=draw(ids),
-        status=draw(st.sampled_from(JobState)),
+        state=state,
         command=command,
         form=form,
         queue=draw(labels.filter(lambda name: name != "" and "\0" not in name)),
-        policy=draw(policies),
-        timeout=draw(seconds),
-        limits=draw(job_limits),
-        attempts=draw(counts),
-        crashes=draw(counts),
-        fence=draw(counts),
+        options=draw(options),
         cwd=draw(paths),
         env=draw(labels),
-        created_at=draw(st.none() | moments),
-        started_at=draw(st.none() | moments),
-        finished_at=draw(st.none() | moments),
-        next_retry_at=draw(st.none() | moments),
-        exit_code=draw(st.none() | st.integers(-255, 255)),
-        reason=draw(labels),
-        worker=draw(labels),
-        host=draw(labels),
+        created_at=draw(maybe),
+        attempts=draw(counts.filter(lambda count: count < 1 << 53)),
+        crashes=draw(counts.filter(lambda count: count < 1 << 53)),
+        fence=draw(counts),
+        standing=standing,
+        last=last,
     )
 
 
 def hash_of(job: Job) -> dict[bytes, bytes]:
     """The job's hash as the scripts and programs write it."""
-    values = {**job._asdict(), **job.policy._asdict(), "status": job.status.value}
-    del values["id"], values["policy"]
-    return {name.encode(): encoded(value) for name, value in values.items() if value is not None}
+    fields: dict[str, object] = {
+        name: getattr(job, name)
+        for name in ("command", "form", "queue", "cwd", "env", "created_at", "attempts", "crashes", "fence")
+    }
+    fields |= job.options.fields() | {"status": job.state.value}
+    fields |= {"finished_at": job.finished_at, "next_retry_at": job.next_retry_at}
+    if job.last:
+        fields |= {"exit_code": job.last.exit_code, "cause": job.last.cause, "detail": job.last.detail}
+    if job.run:
+        owner = job.run.worker.removesuffix("-1")
+        fields |= {"worker": job.run.worker, "owner": owner, "started_at": job.run.started_at}
+    return {name.encode(): encoded(value) for name, value in fields.items() if value is not None}
 
 
 def encoded(value: object) -> bytes:
-    if isinstance(value, JobLimits):
-        return pack_limits(value._asdict()).encode()
     if isinstance(value, bytes):
         return value
     return value.encode() if isinstance(value, str) else number_text(value).encode()  # type: ignore[arg-type]
@@ -87,8 +112,10 @@ def test_a_job_is_what_its_hash_says(job: Job) -> None:
 
 @given(jobs())
 def test_fields_that_are_missing_take_their_defaults(job: Job) -> None:
-    shortest = {b"status": job.status.value.encode(), b"command": job.command}
-    assert job_from(job.id, shortest) == Job(job.id, job.status, job.command)
+    shortest = {b"status": job.state.value.encode(), b"command": job.command}
+    least = job_from(job.id, shortest)
+    assert least._replace(standing=Waiting()) == Job(job.id, job.state, job.command)
+    assert type(least.standing) is type(job.standing)
 
 
 @given(
@@ -119,18 +146,23 @@ def test_any_hash_is_a_worker_or_an_invalid_record(fields: dict[bytes, bytes]) -
 def test_a_lease_is_what_the_claim_gave(job: Job) -> None:
     fields = hash_of(job)
     row = [job.id.encode(), job.fence, *(fields.get(name.encode()) for name in LEASE_FIELDS)]
-    assert lease_from(row) == Lease(  # type: ignore[arg-type]
-        job.id,
+    lease = lease_from(row, "web1-3fa2c1")
+    assert lease == Lease(
+        Job(
+            job.id,
+            JobState.PROCESSING,
+            job.command,
+            job.form,
+            job.queue,
+            job.options,
+            job.cwd,
+            job.env,
+            None,
+            job.attempts,
+            fence=job.fence,
+            standing=Running("web1-3fa2c1", "web1"),
+        ),
         job.fence,
-        job.command,
-        job.form,
-        job.cwd,
-        job.env,
-        job.timeout,
-        job.attempts,
-        job.policy,
-        job.queue,
-        job.limits,
     )
 
 
@@ -141,23 +173,23 @@ def test_any_claimed_hash_is_a_lease_or_an_invalid_record(row: list[bytes | None
     except RecordInvalid:
         return
     assert lease.job_id == "abcd"
-    assert 0 <= lease.timeout <= values.YEAR_SECONDS
-    assert 0 <= lease.policy.max_retries <= values.MAX_RETRIES
+    assert 0 <= lease.job.options.timeout <= values.YEAR_SECONDS
+    assert 0 <= lease.job.policy.max_retries <= 1_000
 
 
 @given(variables)
 def test_variables(known: dict[bytes, bytes]) -> None:
-    assert unpack_variables(pack_variables(known)) == known
+    assert environment.unpack(environment.pack(known)) == known
 
 
 @given(variables)
 def test_equal_variables_are_packed_alike_so_that_jobs_share_them(known: dict[bytes, bytes]) -> None:
-    assert pack_variables(dict(reversed(known.items()))) == pack_variables(known)
+    assert environment.pack(dict(reversed(known.items()))) == environment.pack(known)
 
 
 @given(st.binary())
 def test_any_bytes_can_be_unpacked(packed: bytes) -> None:
-    assert all(b"\0" not in name + value for name, value in unpack_variables(packed).items())
+    assert all(b"\0" not in name + value for name, value in environment.unpack(packed).items())
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(1 << 60), 1 << 60))
@@ -172,29 +204,31 @@ def test_a_flat_list_is_a_mapping(fields: dict[bytes, bytes]) -> None:
     assert mapping([part for pair in fields.items() for part in pair]) == fields
 
 
-@given(command=commands, cwd=paths, timeout=seconds, policy=policies, bounds=job_limits, known=variables)
+@given(command=commands, cwd=paths, wanted=options, known=variables)
 def test_all_of_it_through_a_real_server(
     valkey_storage_for_all: RedisStorage,
     command: tuple[bytes, str],
     cwd: bytes,
-    timeout: float,
-    policy: RetryPolicy,
-    bounds: JobLimits,
+    wanted: JobOptions,
     known: dict[bytes, bytes],
 ) -> None:
     storage = valkey_storage_for_all
-    numbers = {name: number_text(value) for name, value in {"timeout": timeout, **policy._asdict()}.items()}
-    numbers["limits"] = pack_limits(bounds._asdict())
     (job_id,) = new_ids(1)
-    add_as(storage, [job_id], command[0], known, form=command[1], cwd=cwd, **numbers)  # type: ignore[arg-type]
+    fields = {**wanted.fields(), "form": command[1], "cwd": cwd}
+    add_as(storage, [job_id], command[0], known, **fields)
     job = storage.job(job_id)
     assert job is not None
-    assert (job.command, job.form, job.cwd, job.timeout, job.policy) == (*command, cwd, timeout, policy)
-    assert job.limits == bounds
+    assert (job.command, job.form, job.cwd, job.options) == (*command, cwd, wanted)
     (lease,) = claim(storage)
-    assert lease == (job_id, 1, *command, cwd, job.env, timeout, 0, policy, "default", bounds)
-    (packed,) = storage.exchange([("HGET", storage.keys.environment(lease.env), "variables")])
-    assert unpack_variables(packed or b"") == known
+    assert (lease.job_id, lease.job.command, lease.job.options) == (job_id, command[0], wanted)
+    (packed,) = storage.exchange([("HGET", storage.keys.environment(lease.job.env), "variables")])
+    assert environment.unpack(packed or b"") == known
+
+
+def test_all_lease_options_share_one_field() -> None:
+    given_ = JobOptions(**dict.fromkeys(PACKED, 5))
+    assert given_.fields() == {"limits": " ".join(f"{name}=5" for name in PACKED)}
+    assert set(PACKED) < set(OPTIONS)
 
 
 @pytest.fixture(scope="module")

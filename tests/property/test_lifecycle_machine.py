@@ -18,10 +18,10 @@ from hypothesis.stateful import (
 )
 from lifecycle_model import Modelled
 
-from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
+from queuectl.model.job import Lease
 from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.storage import RedisStorage
-from queuectl.storage.codec import Lease
 from servers import Server
 from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune
 
@@ -194,7 +194,7 @@ class Lifecycle(RuleBasedStateMachine):
         for lease in taken:
             job = self.jobs[lease.job_id]
             job.claimed(runner, expired=lease_seconds == EXPIRED)
-            assert (lease.fence, lease.attempts) == (job.fence, job.attempts)
+            assert (lease.fence, lease.job.attempts) == (job.fence, job.attempts)
         self.leases += taken
         return taken
 
@@ -219,8 +219,8 @@ class Lifecycle(RuleBasedStateMachine):
         for lease in ended:
             verdict = ending
             if ending == FAILED_ATTEMPT:
-                verdict = RETRY if lease.policy.allows_retry(lease.attempts + 1) else DEAD
-            results.append((lease, Outcome(verdict, 1, "", 0.0, delay), "w"))
+                verdict = RETRY if lease.job.policy.allows_retry(lease.job.attempts + 1) else DEAD
+            results.append((lease, Outcome(verdict, 1, delay=delay), "w"))
             job = self.held(lease)
             if job is not None:
                 job.end(verdict, due=delay == 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job import CANCELLED, COMPLETED, DEAD, HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import CANCELLED, COMPLETED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (
@@ -29,10 +29,10 @@ from steps import (
 
 def test_a_pending_job_is_cancelled_at_once(storage: RedisStorage) -> None:
     job_id = add_one(storage)
-    assert storage.cancel([job_id], "not needed") == ["cancelled"]
+    assert storage.cancel([job_id]) == ["cancelled"]
     job = storage.job(job_id)
     assert job is not None
-    assert (job.status, job.reason, job.attempts) == (JobState.CANCELLED, "not needed", 0)
+    assert (job.state, job.reason, job.attempts) == (JobState.CANCELLED, "cancelled", 0)
     assert job.finished_at is not None
     assert ids_in(storage, "idx:cancelled") == [job_id]
     assert ids_in(storage, "idx:pending") == []
@@ -110,7 +110,7 @@ def test_clear_cancels_what_is_pending_and_nothing_else(storage: RedisStorage) -
     assert [status_of(storage, job_id) for job_id in (done, failed, dead, running)] == [
         *(JobState.COMPLETED, JobState.FAILED, JobState.DEAD, JobState.PROCESSING)
     ]
-    assert fields_of(storage, pending[0])["reason"] == b"cleared"
+    assert fields_of(storage, pending[0])["cause"] == b"cleared"
 
 
 def test_clear_leaves_no_hints_behind(storage: RedisStorage) -> None:

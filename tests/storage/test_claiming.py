@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from queuectl.model.command import EXEC
-from queuectl.model.job_limits import JobLimits
-from queuectl.model.retry import RetryPolicy
+from queuectl.model.job import Job, Lease, Running
+from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 from queuectl.storage import RedisStorage
 from steps import LONG, add, add_one, claim, fail, fields_of, ids_in, key, look, now, queue_of
 
@@ -25,8 +26,9 @@ def test_a_lease_holds_all_that_a_worker_needs(storage: RedisStorage) -> None:
     options = {"form": EXEC, "cwd": "/tmp", "timeout": "2.5", "queue": "default", "limits": "memory=4194304"}
     job_id = add_one(storage, b"a\0b", **policy, **options)
     (lease,) = claim(storage)
-    bounds = JobLimits(memory=4 << 20)
-    assert lease == (job_id, 1, b"a\0b", EXEC, b"/tmp", "", 2.5, 0, RetryPolicy(1, 0.5, 2.0), "default", bounds)
+    wanted = JobOptions(max_retries=1, backoff_base=0.5, timeout=2.5, memory=4 << 20)
+    job = Job(job_id, JobState.PROCESSING, b"a\0b", EXEC, options=wanted, cwd=b"/tmp", fence=1)
+    assert lease == Lease(job._replace(standing=Running("pool", "")), 1)
 
 
 def test_the_hash_says_who_runs_it(storage: RedisStorage) -> None:
@@ -34,8 +36,11 @@ def test_the_hash_says_who_runs_it(storage: RedisStorage) -> None:
     claim(storage, runner="pool-7")
     fields = fields_of(storage, job_id)
     assert fields["status"] == b"processing"
-    assert fields["worker"] == fields["owner"] == b"pool-7"
-    assert fields["host"] == b"host"
+    assert fields["owner"] == b"pool-7"
+    job = storage.job(job_id)
+    assert job is not None
+    assert job.run is not None
+    assert (job.run.worker, job.run.host) == ("pool-7", "pool")
     assert fields["fence"] == b"1"
     assert abs(float(fields["started_at"]) - now(storage)) < 60
 

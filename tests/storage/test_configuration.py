@@ -6,7 +6,7 @@ import pytest
 
 from queuectl.errors import InvalidInput
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.config import SETTINGS
+from queuectl.options import SETTINGS
 from queuectl.storage import RedisStorage
 from steps import add, add_one, claim, fields_of, key
 
@@ -48,7 +48,7 @@ def test_what_is_shown_is_what_new_jobs_get(storage: RedisStorage, manager: Queu
     storage.set_config(dict.fromkeys(SETTINGS, text))
     add(storage)
     (lease,) = claim(storage)
-    used = {**lease.policy._asdict(), "timeout": lease.timeout}
+    used = {**lease.job.policy._asdict(), "timeout": lease.job.options.timeout}
     assert used == {name: value for name, (value, _) in manager.config().items() if name in used}
 
 
@@ -58,7 +58,7 @@ def test_rubbish_in_it_spoils_no_job(storage: RedisStorage, manager: QueueManage
     job_id = add_one(storage)
     job = storage.job(job_id)
     assert job is not None
-    assert (job.policy, job.timeout) == ((3, 2.0, 2.0), 0.0)
+    assert (job.policy, job.options.timeout) == ((3, 2.0, 2.0), 0.0)
     assert [lease.job_id for lease in claim(storage)] == [job_id]
 
 
@@ -74,7 +74,7 @@ def test_every_number_that_can_be_set_is_used(storage: RedisStorage, manager: Qu
     manager.configure({"backoff_base": float(value), "timeout": float(value)})
     add(storage)
     (lease,) = claim(storage)
-    assert lease.policy.backoff_base == lease.timeout == float(value)
+    assert lease.job.policy.backoff_base == lease.job.options.timeout == float(value)
 
 
 def test_unknown_fields_are_left_alone(storage: RedisStorage, manager: QueueManager) -> None:

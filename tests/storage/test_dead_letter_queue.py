@@ -6,8 +6,8 @@ import pytest
 
 from queuectl.errors import JobNotFound, QueuectlError
 from queuectl.manager.dead_letter import DeadLetterQueue
-from queuectl.model.job import DEAD
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import DEAD
 from queuectl.storage import RedisStorage
 from steps import (
     EXPIRED,

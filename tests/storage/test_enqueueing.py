@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from queuectl.model.config import ENQUEUE_DEFAULTS
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.storage.encoding import unpack_variables
+from queuectl.storage import variables as environment
 from queuectl.storage.scripts import CHUNK
+from queuectl.storage.submit import NewJob, enqueue
 from steps import add, add_as, add_one, claim, fields_of, ids_in, key, new_ids, queue_of
 
 
@@ -47,7 +47,7 @@ def test_options_stand_above_the_config_and_that_above_the_defaults(storage: Red
 def test_the_policy_is_fixed_at_enqueue(storage: RedisStorage) -> None:
     add(storage)
     storage.set_config({"max_retries": "9"})
-    assert claim(storage)[0].policy.max_retries == 3
+    assert claim(storage)[0].job.policy.max_retries == 3
 
 
 def test_every_byte_of_a_command_but_nul_is_kept(storage: RedisStorage) -> None:
@@ -56,7 +56,7 @@ def test_every_byte_of_a_command_but_nul_is_kept(storage: RedisStorage) -> None:
     job = storage.job(job_id)
     assert job is not None
     assert job.command == command
-    assert claim(storage)[0].command == command
+    assert claim(storage)[0].job.command == command
 
 
 def test_a_whole_chunk_goes_in_one_call(storage: RedisStorage) -> None:
@@ -71,7 +71,7 @@ def test_when_one_id_is_taken_none_is_added(storage: RedisStorage, taken_at: int
     taken = add_one(storage, b"first")
     ids = new_ids(3)
     ids[taken_at] = taken
-    answer = storage.enqueue([(job_id, b"second") for job_id in ids], defaults=ENQUEUE_DEFAULTS, options={})
+    answer = storage.run(enqueue([NewJob(job_id, b"second") for job_id in ids]))
     assert answer == taken
     assert queue_of(storage) == [taken]
     assert fields_of(storage, taken)["command"] == b"first"
@@ -86,9 +86,9 @@ def test_variables_are_stored_once_for_all_jobs_that_share_them(storage: RedisSt
     assert fields_of(storage, two)["env"].decode() == digest != fields_of(storage, other)["env"].decode()
     place = storage.keys.environment(digest)
     packed, jobs = storage.exchange([("HGET", place, "variables"), ("HGET", place, "jobs")])
-    assert unpack_variables(packed) == variables
+    assert environment.unpack(packed) == variables
     assert jobs == b"2"
-    assert claim(storage)[0].env == digest
+    assert claim(storage)[0].job.env == digest
 
 
 def test_one_token_wakes_whoever_waits(storage: RedisStorage) -> None:
@@ -104,3 +104,28 @@ def test_a_list_of_the_wrong_type_stops_enqueue_before_anything_is_written(stora
         add_as(storage, ids)
     assert storage.exist(ids) == [False, False]
     assert ids_in(storage, "idx:pending") == []
+
+
+def test_jobs_of_one_call_have_options_of_their_own(storage: RedisStorage) -> None:
+    one, two, three = new_ids(3)
+    jobs = [NewJob(one, b"a"), NewJob(two, b"b", {"timeout": "7", "limits": "memory=5"}), NewJob(three, b"c")]
+    assert storage.run(enqueue(jobs, shared={"timeout": "30"})) == ""
+    found = [lease.job for lease in claim(storage, 3)]
+    assert [(job.id, job.command, job.options.timeout, job.options.memory) for job in found] == [
+        (one, b"a", 30, 0),
+        (two, b"b", 7, 5),
+        (three, b"c", 30, 0),
+    ]
+
+
+def test_an_id_that_stands_twice_in_one_call_adds_nothing(storage: RedisStorage) -> None:
+    (job_id,) = new_ids(1)
+    assert storage.run(enqueue([NewJob(job_id, b"a"), NewJob(job_id, b"b")])) == job_id
+    assert storage.exist([job_id]) == [False]
+
+
+def test_a_stranger_in_the_place_of_the_look_up_costs_only_the_short_form_of_an_id(storage: RedisStorage) -> None:
+    one, two = new_ids(2)
+    storage.r.set(key(storage, f"ids:{two[:4]}"), "not a set")
+    assert storage.run(enqueue([NewJob(one, b"a"), NewJob(two, b"b")])) == ""
+    assert [lease.job_id for lease in claim(storage, 2)] == [one, two]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Spoiled
+from queuectl.storage.calls import Invalid
 from steps import add, add_one, claim, fields_of, finish, ids_in, key, now, queue_of
 from waiting import wait_until
 
@@ -18,12 +18,13 @@ def test_completed(storage: RedisStorage) -> None:
     assert finish(storage, lease, COMPLETED, duration=20) == "completed"
     job = storage.job(job_id)
     assert job is not None
-    assert job.status is JobState.COMPLETED
+    assert job.state is JobState.COMPLETED
     assert job.exit_code == 0
     assert job.attempts == 1
-    assert job.worker == "pool.1"
+    assert job.last is not None
+    assert job.last.worker == "pool.1"
     assert job.finished_at is not None
-    assert job.started_at == pytest.approx(job.finished_at - 20, abs=1e-3)
+    assert job.last.started_at == pytest.approx(job.finished_at - 20, abs=1e-3)
     assert ids_in(storage, "idx:completed") == [job_id]
     assert ids_in(storage, "running") == []
 
@@ -31,10 +32,10 @@ def test_completed(storage: RedisStorage) -> None:
 def test_failed_with_another_attempt_to_come(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
-    assert finish(storage, lease, RETRY, exit_code=2, reason="exit code 2", delay=100) == "failed"
+    assert finish(storage, lease, RETRY, exit_code=2, cause="exit:2", delay=100) == "failed"
     job = storage.job(job_id)
     assert job is not None
-    assert (job.status, job.exit_code, job.reason, job.attempts) == (JobState.FAILED, 2, "exit code 2", 1)
+    assert (job.state, job.exit_code, job.reason, job.attempts) == (JobState.FAILED, 2, "exit code 2", 1)
     assert job.finished_at is None
     assert job.next_retry_at is not None
     assert 50 < job.next_retry_at - now(storage) <= 100
@@ -45,10 +46,10 @@ def test_failed_with_another_attempt_to_come(storage: RedisStorage) -> None:
 def test_failed_for_good(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
-    assert finish(storage, lease, DEAD, exit_code=127, reason="not found") == "dead"
+    assert finish(storage, lease, DEAD, exit_code=127, cause="start", detail="not found") == "dead"
     job = storage.job(job_id)
     assert job is not None
-    assert (job.status, job.exit_code, job.reason) == (JobState.DEAD, 127, "not found")
+    assert (job.state, job.exit_code, job.reason) == (JobState.DEAD, 127, "not found")
     assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == [job_id]
     assert ids_in(storage, "idx:dead") == [job_id]
     assert ids_in(storage, "running") == []
@@ -57,7 +58,7 @@ def test_failed_for_good(storage: RedisStorage) -> None:
 def test_cancelled_by_its_worker(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
-    assert finish(storage, lease, CANCELLED, exit_code=None, reason="cancelled") == "cancelled"
+    assert finish(storage, lease, CANCELLED, exit_code=None, cause="cancelled") == "cancelled"
     assert fields_of(storage, job_id)["exit_code"] == b""
     job = storage.job(job_id)
     assert job is not None
@@ -86,7 +87,7 @@ def test_a_crash_is_counted_apart_from_attempts(storage: RedisStorage) -> None:
     job = storage.job(first)
     assert job is not None
     assert (job.attempts, job.crashes) == (0, 1)
-    assert job.reason == "its worker died (1 of 5)"
+    assert job.reason == "its worker died (1 time)"
     assert queue_of(storage) == [first, second]
 
 
@@ -112,7 +113,7 @@ def test_one_lease_ends_once(storage: RedisStorage) -> None:
 
 @pytest.mark.parametrize("verdict", [COMPLETED, RETRY, DEAD, CANCELLED, HANDED_BACK, CRASHED])
 def test_a_removed_job_takes_no_result(storage: RedisStorage, verdict: str) -> None:
-    assert finish(storage, Spoiled("feedfeed", 1, ""), verdict) == "stale"  # type: ignore[arg-type]
+    assert finish(storage, Invalid("feedfeed", 1, ""), verdict) == "stale"  # type: ignore[arg-type]
     assert storage.exist(["feedfeed"]) == [False]
 
 

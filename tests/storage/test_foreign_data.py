@@ -6,10 +6,9 @@ import pytest
 
 from queuectl.errors import QueuectlError, RecordInvalid
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job import DEAD, RETRY, Outcome
-from queuectl.model.job_limits import NO_LIMITS
+from queuectl.model.job import Job, Lease, Running
 from queuectl.model.lifecycle import JobState
-from queuectl.model.retry import RetryPolicy
+from queuectl.model.outcome import DEAD, RETRY, Outcome
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (
@@ -35,14 +34,12 @@ FOREIGN = "feedfeedfeedfeed"
 MALFORMED = ["", "abc", "ABCDEF00", "../../etc", "xyz", "feed:feed", "a" * 33, "feed feed", "*", "fee\n"]
 
 
-@pytest.mark.parametrize("place", ["idx:pending", "wake:default", "ids", "env"])
+@pytest.mark.parametrize("place", ["idx:pending", "wake:default", "env"])
 def test_a_key_of_another_type_lets_no_job_in(storage: RedisStorage, place: str) -> None:
     ids = new_ids(3)
     variables = {b"LANG": b"C"}
     if place == "env":
         place = f"env:{fields_of(storage, add(storage, variables=variables)[0])['env'].decode()}"
-    elif place == "ids":
-        place = f"ids:{ids[1][:4]}"
     storage.r.delete(key(storage, place))
     storage.r.set(key(storage, place), "a stranger's")
     before = queue_of(storage), sorted(storage.r.keys("*"))
@@ -67,12 +64,12 @@ def test_a_hash_with_a_status_and_a_command_is_a_job(storage: RedisStorage) -> N
     put(storage, status="pending", command="echo hi")
     assert storage.job(FOREIGN) is not None
     (lease,) = claim(storage)
-    assert lease == (FOREIGN, 1, b"echo hi", "shell", b"", "", 0.0, 0, RetryPolicy(), "default", NO_LIMITS)
+    assert lease == Lease(Job(FOREIGN, JobState.PROCESSING, b"echo hi", fence=1, standing=Running("pool", "")), 1)
     assert finish(storage, lease, RETRY) == "failed"
     assert finish(storage, claim(storage)[0]) == "completed"
     job = storage.job(FOREIGN)
     assert job is not None
-    assert (job.status, job.attempts) == (JobState.COMPLETED, 2)
+    assert (job.state, job.attempts) == (JobState.COMPLETED, 2)
     assert QueueManager(storage).resolve(FOREIGN) == FOREIGN
     assert prune(storage, completed_retention=0) == [FOREIGN]
 
@@ -174,12 +171,12 @@ def test_a_job_that_cannot_be_run_ends_in_the_dead_letter_queue(
     job_id = add_one(storage)
     answer = look(storage, 5)
     assert [lease.job_id for lease in answer.leases] == [job_id]
-    (spoiled,) = answer.spoiled
-    assert spoiled.job_id == FOREIGN
-    assert spoiled.reason.startswith("not a valid job: ")
+    (invalid,) = answer.invalid
+    assert invalid.job_id == FOREIGN
+    assert invalid.reason.startswith("not a valid job: ")
     # A worker reports it together with others, whose results must not suffer.
     results = [
-        (spoiled, Outcome(DEAD, None, spoiled.reason), "w"),
+        (invalid, Outcome(DEAD, None, "invalid", invalid.reason), "w"),
         (answer.leases[0], Outcome("completed", 0), "w"),
     ]
     assert storage.finish(results) == ["dead", "completed"]

@@ -8,15 +8,15 @@ from test_key_names import documented
 
 from queuectl.manager.dead_letter import DeadLetterQueue
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job import DEAD, HANDED_BACK
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import DEAD, HANDED_BACK
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import EXPIRED, add, beat, bury, claim, complete, fail, finish, key, prune
 
 PERMANENT = {"config", "origin", "schema"}
 CAPPED = {"wake:default": 1, "set_aside": 1_000}
-EXPIRING = ("worker:", "control:")
+EXPIRING = ("worker:", "control:", "claimed:")
 
 
 def all_keys(storage: RedisStorage) -> set[str]:
@@ -59,6 +59,7 @@ def test_only_documented_keys_exist_and_each_has_its_type(storage: RedisStorage)
 def test_nothing_is_left_when_all_jobs_and_workers_are_gone(storage: RedisStorage) -> None:
     live_a_full_life(storage)
     storage.retire("pool-1", ["pool-1.1"])
+    storage.retire("pool", [])
     storage.resume()
     storage.recover(["pool-1", "pool"])
     manager = QueueManager(storage)
@@ -79,5 +80,5 @@ def test_what_names_a_runner_goes_by_itself(storage: RedisStorage) -> None:
     beat(storage, WorkerState("killed.1", "busy", lease.job_id, lease.fence), runner="killed")
     storage.cancel([lease.job_id])
     of_it = {name for name in all_keys(storage) if "killed" in name}
-    assert of_it == {"worker:killed.1", "control:killed"}
+    assert of_it == {"worker:killed.1", "control:killed", "claimed:killed"}
     assert all(storage.r.ttl(key(storage, name)) > 0 for name in of_it)

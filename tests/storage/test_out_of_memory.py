@@ -9,7 +9,7 @@ import pytest
 
 from queuectl.errors import ServerRefused
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.job import DEAD, RETRY
+from queuectl.model.outcome import DEAD, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import (

@@ -98,5 +98,5 @@ def test_a_page_holds_whole_jobs(storage: RedisStorage) -> None:
     job_id = add_one(storage, b"\xff\xfe", timeout="1.5")
     (job,) = storage.page(ALL, 1).jobs
     assert job == storage.job(job_id)
-    assert (job.command, job.timeout) == (b"\xff\xfe", 1.5)
+    assert (job.command, job.options.timeout) == (b"\xff\xfe", 1.5)
     assert ids_in(storage, "idx:pending") == [job_id]

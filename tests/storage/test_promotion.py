@@ -14,7 +14,7 @@ def test_a_claim_takes_a_job_that_is_due(storage: RedisStorage) -> None:
     (job_id,) = fail(storage, delay=0)
     (lease,) = claim(storage)
     assert lease.job_id == job_id
-    assert lease.attempts == 1
+    assert lease.job.attempts == 1
     assert lease.fence == 2
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from queuectl.manager.queue_manager import QueueManager
-from queuectl.model.config import SETTINGS
-from queuectl.model.job import COMPLETED, DEAD
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import COMPLETED, DEAD
+from queuectl.options import SETTINGS
 from queuectl.storage import RedisStorage
 from steps import add, bury, claim, complete, fail, fields_of, finish_all, ids_in, key, prune, status_of
 

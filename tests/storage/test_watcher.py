@@ -8,8 +8,8 @@ from threading import Thread
 import pytest
 
 from queuectl.errors import JobNotFound
-from queuectl.model.job import COMPLETED, DEAD, RETRY
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import COMPLETED, DEAD, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage import watcher as watcher_module
 from queuectl.storage.watcher import Watcher

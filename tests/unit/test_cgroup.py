@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from queuectl.model.job_limits import JobLimits
-from queuectl.model.retry import RetryPolicy
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Job, Lease
+from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 from queuectl.worker.attempt import cgroup
 from queuectl.worker.attempt.cgroup import JobGroup
 
@@ -23,7 +23,7 @@ def plain_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def group_with(base: Path, files: dict[str, str], **limits: Any) -> JobGroup:
-    lease = Lease("ab12", 1, b"", "shell", b"", "", 0.0, 0, RetryPolicy(), "jobs", JobLimits(**limits))
+    lease = Lease(Job("ab12", JobState.PROCESSING, b"", options=JobOptions(**limits)), 1)
     group = JobGroup(str(base), "runner", lease)
     for name, text in files.items():
         (base / "queuectl-job-runner.ab12.1" / name).write_text(text)

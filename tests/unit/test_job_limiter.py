@@ -15,9 +15,9 @@ from typing import Any, cast
 import pytest
 
 from queuectl.logs.writer import LogWriter
-from queuectl.model.job_limits import JobLimits
-from queuectl.model.retry import RetryPolicy
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Job, Lease
+from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 from queuectl.worker.attempt import cgroup, process_tree
 from queuectl.worker.attempt.limiter import Limiter
 from queuectl.worker.attempt.process import Ending, JobProcess
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="li
 
 
 def lease(job_id: str = "ab12", **limits: Any) -> Lease:
-    return Lease(job_id, 1, b"", "shell", b"", "", 0.0, 0, RetryPolicy(), "jobs", JobLimits(**limits))
+    return Lease(Job(job_id, JobState.PROCESSING, b"", options=JobOptions(**limits)), 1)
 
 
 def job_process(bounds: Lease, pid: int) -> JobProcess:
@@ -170,7 +170,7 @@ def test_processor_time_counts_as_the_kernel_has_it_at_the_end() -> None:
     assert limiter.ended(running, 1.0) is None
     ending = limiter.ended(running, 1.001)
     assert ending is not None
-    assert ending.reason == "CPU time limit of 1s exceeded"
+    assert ending.cause == "cpu_time"
 
 
 def test_a_group_that_lost_its_controllers_is_looked_at(

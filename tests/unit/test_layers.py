@@ -15,7 +15,7 @@ import queuectl
 PACKAGE = Path(queuectl.__file__).parent
 
 LEAVES = {"errors", "settings", "text", "host", "handover"}
-MODEL = LEAVES | {"model"}
+MODEL = LEAVES | {"options", "model"}
 STORAGE = MODEL | {"server", "storage"}
 MANAGERS = STORAGE | {"manager"}
 WORKER = MANAGERS | {"logs", "worker"}
@@ -24,6 +24,7 @@ EVERYTHING = WORKER | {"cli", "quick"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     **{leaf: {"errors"} for leaf in LEAVES},
+    "options": LEAVES | {"options"},
     "model": MODEL,
     "logs": MODEL | {"logs"},
     "server": MODEL | {"server"},
@@ -84,7 +85,7 @@ def test_nothing_below_the_commands_prints(part: str) -> None:
             ["redis", "click"],
         ),
         ("queuectl.cli", ["redis"]),
-        ("queuectl.model.job, queuectl.model.values", ["hiredis", "_socket", "queuectl.storage"]),
+        ("queuectl.model.job, queuectl.options.values", ["hiredis", "_socket", "queuectl.storage"]),
     ],
 )
 def test_what_is_slow_to_import_is_not(imported: str, unwanted: list[str]) -> None:

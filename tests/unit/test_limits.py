@@ -7,24 +7,18 @@ from collections.abc import Callable
 import pytest
 
 from queuectl.errors import InvalidInput
-from queuectl.model import values
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, MAX_ARGUMENTS_BYTES, SHELL, check, joined
-from queuectl.model.job_limits import checked
+from queuectl.options import OPTIONS, JobOptions, values
+from queuectl.options.resources import Resources
 
-NUMBERS = [values.timeout, values.backoff_base, values.backoff_factor]
-ALL = [*NUMBERS, values.max_retries]
-NAMES = {
-    values.timeout: "timeout",
-    values.backoff_base: "backoff-base",
-    values.backoff_factor: "backoff-factor",
-    values.max_retries: "max-retries",
-}
-MOST = {
-    values.timeout: values.YEAR_SECONDS,
-    values.backoff_base: values.YEAR_SECONDS,
-    values.backoff_factor: values.MAX_FACTOR,
-    values.max_retries: values.MAX_RETRIES,
-}
+TIMEOUT, BASE, FACTOR, RETRIES = (
+    OPTIONS[name].read for name in ("timeout", "backoff_base", "backoff_factor", "max_retries")
+)
+MEMORY = Resources.memory.read
+NUMBERS = [TIMEOUT, BASE, FACTOR]
+ALL = [*NUMBERS, RETRIES]
+NAMES = {TIMEOUT: "timeout", BASE: "backoff-base", FACTOR: "backoff-factor", RETRIES: "max-retries"}
+MOST = {TIMEOUT: values.YEAR_SECONDS, BASE: values.YEAR_SECONDS, FACTOR: 1_000.0, RETRIES: 1_000}
 NO_NUMBERS = [
     "",
     "many",
@@ -78,7 +72,7 @@ def test_numbers_come_as_numbers_text_or_bytes(limit: Check, value: object) -> N
 
 @pytest.mark.parametrize("value", [3, 3.0, "3", b"3"])
 def test_retries_are_whole(value: object) -> None:
-    result = values.max_retries(value)
+    result = RETRIES(value)
     assert result == 3
     assert isinstance(result, int)
 
@@ -86,7 +80,7 @@ def test_retries_are_whole(value: object) -> None:
 @pytest.mark.parametrize("value", [2.5, "2.5", "3.0", b"1e2"])
 def test_half_a_retry_is_none(value: object) -> None:
     with pytest.raises(InvalidInput, match="whole number"):
-        values.max_retries(value)
+        RETRIES(value)
 
 
 @pytest.mark.parametrize(
@@ -141,13 +135,13 @@ def test_arguments_are_joined_by_the_one_byte_that_none_can_have() -> None:
     ],
 )  # fmt: skip
 def test_sizes(value: object, count: int) -> None:
-    assert values.size("memory limit", value) == count
+    assert values.size("memory", value) == count
 
 
 @pytest.mark.parametrize("value", ["", "k", "much", "5MBs", "0x10", None, [], "-1", "-1k", "1025T", "nan", "1e99"])
 def test_what_is_no_size_is_named(value: object) -> None:
-    with pytest.raises(InvalidInput, match="memory limit") as caught:
-        values.memory(value)
+    with pytest.raises(InvalidInput, match="memory") as caught:
+        MEMORY(value)
     assert len(caught.value.message) < 200
 
 
@@ -159,19 +153,19 @@ def test_sizes_are_shown_as_one_would_type_them(count: int, text: str) -> None:
 
 
 def test_a_limit_that_is_not_known_is_an_error() -> None:
-    with pytest.raises(InvalidInput, match="gpus"):
-        checked({"memory": "1G", "gpus": "1"})
+    with pytest.raises(TypeError, match="gpus"):
+        JobOptions(memory="1G", gpus="1")
 
 
 @pytest.mark.parametrize("text", ["2g", "2G", "2GB", "2gb", "2GiB", "2048MiB", "2097152k", str(2 << 30)])
 def test_sizes_are_powers_of_1024_whatever_their_unit_is_called(text: str) -> None:
-    assert values.memory(text) == 2 << 30
+    assert MEMORY(text) == 2 << 30
 
 
 @pytest.mark.parametrize("text", ["2ib", "2b", "GB", "2GiBs", "b", "2bb", "1KGB"])
 def test_other_units_are_no_sizes(text: str) -> None:
-    with pytest.raises(InvalidInput, match="as in 512M"):
-        values.memory(text)
+    with pytest.raises(InvalidInput, match="such as 512M"):
+        MEMORY(text)
 
 
 def test_a_time_is_held_to_its_bounds_in_seconds() -> None:
@@ -179,3 +173,34 @@ def test_a_time_is_held_to_its_bounds_in_seconds() -> None:
     for text in ("0.5s", "2d"):
         with pytest.raises(InvalidInput, match=f"between 1 and 86,400 seconds, not '{text}'"):
             values.seconds("lease", text, 86_400, least=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1h30m", 5_400),
+        ("2d", 172_800),
+        ("1d1h1m1s", 90_061),
+        ("1m0.5s", 60.5),
+        ("90s", 90),
+        ("90", 90),
+        ("1.5h", 5_400),
+    ],
+)
+def test_units_of_time_compose(text: str, seconds: float) -> None:
+    assert TIMEOUT(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["30m1h", "1h1h", "h", "1hm", "1h30", "1h-30m", "-1h", "1 h m"])
+def test_what_does_not_compose_is_named(text: str) -> None:
+    with pytest.raises(InvalidInput, match="timeout"):
+        TIMEOUT(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (90, "1m30s"), (3_600, "1h"), (5_400, "1h30m"), (0.3, "0.3s"), (172_800, "2d"), (90.5, "90.5s")],
+)
+def test_a_time_is_shown_as_one_would_type_it(seconds: float, text: str) -> None:
+    assert values.span_text(seconds) == text
+    assert TIMEOUT(text) == seconds

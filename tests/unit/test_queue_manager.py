@@ -9,9 +9,10 @@ import pytest
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
 from queuectl.manager.producer import BATCH
-from queuectl.manager.queue_manager import JobOptions, QueueManager
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, SHELL
 from queuectl.model.lifecycle import JobState
+from queuectl.options import JobOptions
 from queuectl.storage import RedisStorage
 from steps import add_as, bury, claim, complete, fields_of, queue_of
 
@@ -35,8 +36,8 @@ def test_a_command_becomes_a_job(manager: QueueManager, tmp_path: Path, monkeypa
     assert len(job_id) == 16
     assert set(job_id) <= set("0123456789abcdef")
     job = manager.job(job_id)
-    assert (job.id, job.status, job.command, job.form) == (job_id, JobState.PENDING, b"make report", SHELL)
-    assert (job.queue, job.attempts, job.timeout) == ("default", 0, 0)
+    assert (job.id, job.state, job.command, job.form) == (job_id, JobState.PENDING, b"make report", SHELL)
+    assert (job.queue, job.attempts, job.options.timeout) == ("default", 0, 0)
     assert job.cwd == os.fsencode(tmp_path)
 
 
@@ -63,28 +64,28 @@ def test_some_of_the_environment_goes_along_and_no_secrets(
 def test_options_are_the_jobs_own(manager: QueueManager) -> None:
     manager.configure({"max_retries": 9, "backoff_factor": 3})
     job = manager.job(manager.enqueue(b"true", JobOptions(timeout=1.5, max_retries=0, backoff_base=0)))
-    assert (job.timeout, job.policy) == (1.5, (0, 0, 3))
+    assert (job.options.timeout, job.policy) == (1.5, (0, 0, 3))
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        JobOptions(timeout=-1),
-        JobOptions(timeout=float("nan")),
-        JobOptions(timeout=1e9),
-        JobOptions(max_retries=-1),
-        JobOptions(max_retries=1_001),
-        JobOptions(max_retries=1.5),  # type: ignore[arg-type]
-        JobOptions(backoff_base=-0.1),
-        JobOptions(backoff_factor=1_001),
-        JobOptions(backoff_factor=float("inf")),
+        {"timeout": -1},
+        {"timeout": float("nan")},
+        {"timeout": 1e9},
+        {"max_retries": -1},
+        {"max_retries": 1_001},
+        {"max_retries": 1.5},
+        {"backoff_base": -0.1},
+        {"backoff_factor": 1_001},
+        {"backoff_factor": float("inf")},
     ],
 )
 def test_options_out_of_bounds_add_nothing(
-    manager: QueueManager, storage: RedisStorage, options: JobOptions
+    manager: QueueManager, storage: RedisStorage, options: dict[str, object]
 ) -> None:
     with pytest.raises(InvalidInput):
-        manager.enqueue(b"true", options)
+        manager.enqueue(b"true", JobOptions(**options))
     assert queue_of(storage) == []
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.options import json_option, policy_options, timeout_option
+from queuectl.cli.options import json_option, setting_options
 from queuectl.cli.output import pairs, print_json, span, table, terminal_width
 from queuectl.errors import BadConfiguration, QueuectlError
-from queuectl.storage.encoding import number_text
+from queuectl.options.values import number_text
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
@@ -73,11 +73,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 
 
 @config_command.command(name="set")
-@policy_options
-@timeout_option
-@click.option("--completed-retention", metavar="TIME", help="How long completed and cancelled jobs are kept.")
-@click.option("--dead-retention", metavar="TIME", help="How long dead jobs are kept.")
-@click.option("--max-finished", metavar="N", help="Jobs kept at most in each final state.")
+@setting_options
 @json_option
 @pass_app
 def set_(app: App, /, as_json: bool, **changes: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.options import json_option, limit_options, policy_options, timeout_option
+from queuectl.cli.options import job_options, json_option
 from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
 
 
@@ -36,9 +36,7 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
 
 @click.command(cls=CommandWithDashes, name="enqueue")
 @click.argument("words", nargs=-1, metavar="COMMAND", type=click.UNPROCESSED)
-@timeout_option
-@policy_options
-@limit_options
+@job_options
 @click.option(
     "--from",
     "source",
@@ -83,7 +81,7 @@ def enqueue_command(
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
     locale and the like (see the documentation).
     """
-    from queuectl.manager.queue_manager import JobOptions
+    from queuectl.options import JobOptions
 
     wishes = JobOptions(**options)
     app.manager.patient = wait_for_server

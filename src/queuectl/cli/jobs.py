@@ -26,11 +26,11 @@ from queuectl.cli.output import (
 )
 from queuectl.errors import AmbiguousId, JobNotFound, RecordInvalid
 from queuectl.logs import reader
+from queuectl.model.cause import in_short
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.model.reason import in_short
-from queuectl.model.values import size_text
+from queuectl.options import OPTIONS
 from queuectl.storage.calls import Page, Position
 from queuectl.storage.scripts import CHUNK
 from queuectl.text import one_line
@@ -118,18 +118,15 @@ def print_pages(app: App, states: list[JobState], limit: int, after: Position | 
 
 def _attempt(job: Job) -> int:
     """Attempts so far, one that is under way included."""
-    return job.attempts + (job.status is JobState.PROCESSING)
+    return job.attempts + (job.state is JobState.PROCESSING)
 
 
 def _limits(job: Job) -> str:
-    limits = job.limits
-    shown = {
-        "memory": size_text(limits.memory),
-        "CPU time": f"{limits.cpu_time:g} s",
-        "output": size_text(limits.max_output),
-        "processes": str(limits.max_processes),
-    }
-    return ", ".join(f"{name} {text}" for (name, text), value in zip(shown.items(), limits, strict=True) if value)
+    given = job.options.given
+    resources = [option for option in OPTIONS.values() if option.group == "resources" and given.get(option.name)]
+    return ", ".join(
+        f"{option.name.replace('_', ' ')} {option.kind.words(given[option.name])}" for option in resources
+    )
 
 
 def _print_objects(page: Page) -> None:
@@ -137,11 +134,15 @@ def _print_objects(page: Page) -> None:
         print_json(job_object(job) | {"cursor": f"{position.score}:{position.job_id}"})
 
 
+def _latest(job: Job) -> float | None:
+    return job.next_retry_at or job.finished_at or (job.run and job.run.started_at) or job.created_at
+
+
 def _result(job: Job) -> str:
     """What its newest attempt came to; nothing where the state says it all, or another attempt is under way."""
-    if job.status in (JobState.PROCESSING, JobState.CANCELLED):
+    if job.state in (JobState.PROCESSING, JobState.CANCELLED):
         return ""
-    return one_line(in_short(job.reason, job.exit_code), LONGEST_RESULT)
+    return one_line(in_short(job.last.cause, job.last.detail) if job.last else "", LONGEST_RESULT)
 
 
 def _print_table(jobs: list[Job], first: bool, *, one_state: bool) -> None:
@@ -154,9 +155,11 @@ def _print_table(jobs: list[Job], first: bool, *, one_state: bool) -> None:
         [
             [
                 job.id[:SHORT_ID],
-                job.status.value,
+                job.state.value,
                 f"{_attempt(job)}/{job.policy.max_retries + 1}",
-                ago(job.next_retry_at or job.finished_at or job.started_at or job.created_at, now),
+                ago(
+                    job.next_retry_at or job.finished_at or (job.run and job.run.started_at) or job.created_at, now
+                ),
                 _result(job),
                 command_text(job),
             ]
@@ -191,12 +194,14 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         passed = ago(seconds, now)
         return f"{timestamp(seconds)} ({passed if passed.startswith('in') else passed + ' ago'})"
 
-    ended = now if job.status is JobState.PROCESSING else job.finished_at  # one that was handed back only waits
-    took = ended - job.started_at if job.started_at and ended else None
+    ended = now if job.state is JobState.PROCESSING else job.finished_at  # one that was handed back only waits
+    run = job.run
+    started_at = run.started_at if run else None
+    took = ended - started_at if started_at and ended else None
     logs = reader.attempts(app.settings.home, job.id)
     details = {
         "id": job.id,
-        "state": job.status.value,
+        "state": job.state.value,
         "command": command_text(job),
         "run by": "itself" if job.form == EXEC else "/bin/sh -c",
         "directory": job.cwd.decode("utf-8", "surrogateescape"),
@@ -204,17 +209,17 @@ def show_command(app: App, job_id: str, as_json: bool) -> None:
         "attempts": f"{_attempt(job)} of {job.policy.max_retries + 1}",
         "crashes": str(job.crashes),
         "backoff": f"{job.policy.backoff_base:g} s * {job.policy.backoff_factor:g} ^ retry",
-        "timeout": f"{job.timeout:g} s" if job.timeout else "none",
+        "timeout": f"{job.options.timeout:g} s" if job.options.timeout else "none",
         "limits": _limits(job) or "none",
         "exit code": "-" if job.exit_code is None else str(job.exit_code),
         "reason": job.reason or "-",
         "created": moment(job.created_at),
-        "started": moment(job.started_at),
+        "started": moment(started_at),
         "finished": moment(job.finished_at),
         "took": "-" if took is None else span(took),
         "next retry": moment(job.next_retry_at),
-        "worker": job.worker or "-",
-        "host": job.host or "-",
+        "worker": (run and run.worker) or "-",
+        "host": (run and run.host) or "-",
         "log": str(logs[-1].path) if logs else "-",
     }
     pairs(details)

@@ -16,9 +16,9 @@ from queuectl.errors import JobNotFound, QueuectlError, ServerUnreachable
 from queuectl.host import host_name
 from queuectl.logs import reader
 from queuectl.logs.follower import LogFollower
+from queuectl.model.cause import CRASH
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import FINAL, JobState
-from queuectl.model.reason import WORKER_DIED
 from queuectl.storage.watcher import Watcher
 from queuectl.text import TerminalFilter
 
@@ -145,8 +145,8 @@ def follow_job(
         note(f"{follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
     if not follower.attempt and not writes_here(job):
         _say_why_none(app, job, attempt)
-    if job.status is not JobState.COMPLETED:
-        note(f"Job {job.id[:SHORT_ID]} is {job.status.value}: {job.reason}")
+    if job.state is not JobState.COMPLETED:
+        note(f"Job {job.id[:SHORT_ID]} is {job.state.value}: {job.reason}")
 
 
 class Retries:
@@ -166,11 +166,11 @@ class Retries:
         except (ServerUnreachable, JobNotFound):
             return  # the job's watcher deals with it
         ended = (job.attempts, job.crashes)
-        if ended == self._told or job.status in FINAL or (before is not None and job.attempts >= before):
+        if ended == self._told or job.state in FINAL or (before is not None and job.attempts >= before):
             return
         self._told = ended
-        if job.reason.startswith(WORKER_DIED):
-            hint(f"{job.reason.capitalize()}; it is run again")
+        if job.last is not None and job.last.cause == CRASH:
+            hint(f"Its worker died ({job.crashes} of 5); it is run again")
         else:
             hint(f"Attempt {job.attempts} of {job.policy.max_retries + 1} failed: {job.reason}; retry {_next(job)}")
 
@@ -181,15 +181,16 @@ def _next(job: Job) -> str:
 
 
 def _say_why_none(app: App, job: Job, attempt: int | None) -> None:
-    if attempt is not None and attempt > job.attempts + (job.status is JobState.PROCESSING):
+    if attempt is not None and attempt > job.attempts + (job.state is JobState.PROCESSING):
         raise QueuectlError(f"Job {job.id} has had no attempt {attempt}.", f"See: queuectl show {job.id[:8]}")
-    if job.host and job.host != host_name():
-        note(f"Job {job.id} ran on host {job.host}; its log is there.")
-    elif job.attempts == 0 and job.started_at is None:
-        hint(f"Job {job.id} has not run yet: it is {job.status.value}.")
+    run = job.run
+    if run and run.host and run.host != host_name():
+        note(f"Job {job.id} ran on host {run.host}; its log is there.")
+    elif job.attempts == 0 and run is None:
+        hint(f"Job {job.id} has not run yet: it is {job.state.value}.")
     else:
         folder = os.path.join(app.settings.home, "logs")
         hint(
             f"There is no output of job {job.id[:SHORT_ID]} in {folder}."
-            f" It wrote nothing, or its worker {job.worker} has another state folder."
+            f" It wrote nothing, or its worker {run.worker if run else '?'} has another state folder."
         )

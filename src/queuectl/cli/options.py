@@ -2,45 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
 
-from queuectl.model import values
+from queuectl.options import OPTIONS, SETTINGS, Option
+from queuectl.options.values import seconds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-def policy_options(command: F) -> F:
-    """--max-retries, --backoff-base, --backoff-factor. Their bounds are checked where all values are."""
-    for option in (
-        click.option("--backoff-factor", metavar="F", help="By how much each pause is longer than the one before."),
-        click.option("--backoff-base", metavar="TIME", help="Pause before the first retry."),
-        click.option("--max-retries", metavar="N", help="Retries after the first attempt."),
-    ):
-        command = option(command)
-    return command
+def job_options(command: F) -> F:
+    """All options of a job. Their bounds are checked where all values are."""
+    return _options(OPTIONS.values(), command)
 
 
-def timeout_option(command: F) -> F:
-    """--timeout."""
-    return click.option("--timeout", metavar="TIME", help="End an attempt that takes longer; 0 for no limit.")(
-        command
-    )
+def setting_options(command: F) -> F:
+    """All settings of a queue."""
+    return _options(SETTINGS.values(), command)
 
 
-def limit_options(command: F) -> F:
-    """--memory, --cpu-time, --max-output, --max-processes: what one attempt may use."""
-    for option in (
-        click.option("--max-processes", metavar="N", help="End an attempt that has more processes and threads."),
-        click.option("--max-output", metavar="SIZE", help="End an attempt that prints more, as in 10M."),
-        click.option("--cpu-time", metavar="TIME", help="End an attempt that takes more processor time."),
-        click.option("--memory", metavar="SIZE", help="End an attempt that holds more memory, as in 512M or 2G."),
-    ):
-        command = option(command)
+def _options(options: Iterable[Option[Any]], command: F) -> F:
+    for option in reversed(list(options)):
+        command = click.option(
+            option.flag, option.name, metavar=option.kind.metavar, multiple=option.many, help=option.help
+        )(command)
     return command
 
 
@@ -59,7 +48,7 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Its seconds."""
         name = str(param.name) if param is not None else "time"
-        return values.seconds(name, value, self._most, least=self._least)
+        return seconds(name, value, self._most, least=self._least)
 
 
 def confirm(question: str, *, yes: bool, needed: bool = True) -> None:

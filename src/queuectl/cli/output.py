@@ -14,6 +14,7 @@ import click
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
+from queuectl.options import OPTIONS
 from queuectl.text import LINE_BREAK, LINE_BREAK_PLAIN, columns, one_line, pad, printable
 
 if TYPE_CHECKING:
@@ -144,28 +145,32 @@ def command_text(job: Job) -> str:
 
 def job_object(job: Job) -> dict[str, Any]:
     """A job as JSON has it: the documented names, in a stable order."""
+    run = job.run
+    options = {
+        name: (value or None) if OPTIONS[name].unlimited else value for name, value in job.options.values().items()
+    }
+    limits = {name: options.pop(name) for name, option in OPTIONS.items() if option.group == "resources"}
     return {
         "id": job.id,
-        "status": job.status.value,
+        "state": job.state.value,
+        "status": job.state.value,
         "command": command_text(job),
         "shell": job.form != EXEC,
         "queue": job.queue,
         "attempts": job.attempts,
         "crashes": job.crashes,
-        "max_retries": job.policy.max_retries,
-        "backoff_base": job.policy.backoff_base,
-        "backoff_factor": job.policy.backoff_factor,
-        "timeout": job.timeout or None,
-        "limits": {name: value or None for name, value in job.limits._asdict().items()},
+        **options,
+        "limits": limits,
         "cwd": job.cwd.decode("utf-8", "surrogateescape"),
         "exit_code": job.exit_code,
+        "cause": job.last.cause if job.last else "",
         "reason": job.reason,
         "created_at": timestamp(job.created_at),
-        "started_at": timestamp(job.started_at),
+        "started_at": timestamp(run.started_at if run else None),
         "finished_at": timestamp(job.finished_at),
         "next_retry_at": timestamp(job.next_retry_at),
-        "worker": job.worker or None,
-        "host": job.host or None,
+        "worker": (run and run.worker) or None,
+        "host": (run and run.host) or None,
         "fence": job.fence,
     }
 

@@ -11,12 +11,12 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes
-from queuectl.cli.options import limit_options, policy_options, timeout_option
+from queuectl.cli.options import job_options
 from queuectl.cli.output import SHORT_ID, note, quantity
 from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.model.cause import TIMEOUT
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.model.reason import TIMED_OUT
 
 EXIT_TIMED_OUT = 124
 """Exit code for a job that ran out of time, as timeout(1) gives it."""
@@ -29,9 +29,7 @@ LOOK_SECONDS = 5.0
 
 @click.command(cls=CommandWithDashes, name="run")
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND", type=click.UNPROCESSED)
-@timeout_option
-@policy_options
-@limit_options
+@job_options
 @click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out of the output.")
 @pass_app
 @click.pass_context
@@ -48,7 +46,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.logs import Output, follow_job
-    from queuectl.manager.queue_manager import JobOptions
+    from queuectl.options import JobOptions
 
     helper = TemporaryPool(app)
     helper.check()
@@ -116,9 +114,9 @@ class TemporaryPool:
         from queuectl.host import host_name
         from queuectl.worker.pool.record import works_here
 
-        if job.host != host_name():
+        if job.run is None or job.run.host != host_name():
             return False
-        return bool(self._pid) or works_here(self._app.settings, job.worker)
+        return bool(self._pid) or works_here(self._app.settings, job.run.worker)
 
     def end(self) -> None:
         """The job is over."""
@@ -130,8 +128,8 @@ class TemporaryPool:
 
 
 def _exit_code(job: Job) -> int:
-    if job.status is JobState.CANCELLED:
+    if job.state is JobState.CANCELLED:
         return EXIT_CANCELLED
     if job.exit_code is not None:
         return job.exit_code
-    return EXIT_TIMED_OUT if job.reason.startswith(TIMED_OUT) else 1
+    return EXIT_TIMED_OUT if job.last and job.last.cause == TIMEOUT else 1

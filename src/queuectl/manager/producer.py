@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from queuectl.errors import InvalidInput, ServerUnreachable
 from queuectl.manager.environment import capture, current_directory
 from queuectl.model.command import EXEC, SHELL, check, joined
-from queuectl.model.config import ENQUEUE_DEFAULTS, SETTINGS
-from queuectl.storage.encoding import number_text
+from queuectl.model.queue import DEFAULT_QUEUE
+from queuectl.options import JobOptions
+from queuectl.storage.submit import NewJob, enqueue
 
 if TYPE_CHECKING:
     from queuectl.storage.session import Session
@@ -24,46 +25,10 @@ BATCH = 1_000
 PATIENT_SECONDS = 0.25
 """Between two tries to reach a server that is waited for."""
 
+NO_OPTIONS = JobOptions()
+
 ID_BYTES = 8
 """Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
-
-
-class JobOptions(NamedTuple):
-    """A job's own wishes. Times in seconds, or as text with a unit; sizes in bytes, or so too.
-
-    ``None`` leaves a value to the queue's configuration; for the last four, which see `JobLimits`, it is no limit.
-    """
-
-    timeout: float | None = None
-    max_retries: int | None = None
-    backoff_base: float | None = None
-    backoff_factor: float | None = None
-    memory: int | str | None = None
-    cpu_time: float | str | None = None
-    max_output: int | str | None = None
-    max_processes: int | None = None
-
-    def fields(self) -> dict[str, str | bytes]:
-        """The fields of the hash that are set; InvalidInput for a value out of bounds."""
-        wishes = {name: value for name, value in self._asdict().items() if value is not None}
-        limits = {name: wishes.pop(name) for name in LIMITS if name in wishes}
-        fields: dict[str, str | bytes] = {
-            name: number_text(SETTINGS[name].check(value)) for name, value in wishes.items()
-        }
-        if limits and (packed := _packed(limits)):
-            fields["limits"] = packed
-        return fields
-
-
-LIMITS = ("memory", "cpu_time", "max_output", "max_processes")
-"""Those options of a job that are limits of what it may use; they share one field, and most jobs have none."""
-
-
-def _packed(limits: Mapping[str, object]) -> str:
-    from queuectl.model.job_limits import checked
-    from queuectl.storage.encoding import pack_limits
-
-    return pack_limits(checked(limits)._asdict())
 
 
 class Producer:
@@ -82,7 +47,7 @@ class Producer:
         """Make sure that what is added can be made durable; BadConfiguration if the server can't do that."""
         self._patiently(self._session.check_durable)
 
-    def enqueue(self, command: bytes | list[bytes], options: JobOptions = JobOptions()) -> str:
+    def enqueue(self, command: bytes | list[bytes], options: JobOptions = NO_OPTIONS) -> str:
         """Add one command: a string for the shell, or a list of arguments that is run without one.
 
         It will run in the current directory. Gives the new job's id.
@@ -92,7 +57,7 @@ class Producer:
         return next(self.enqueue_many([joined(command)], options, form=EXEC))[0]
 
     def enqueue_many(
-        self, commands: Sequence[bytes], options: JobOptions = JobOptions(), *, form: str = SHELL
+        self, commands: Sequence[bytes], options: JobOptions = NO_OPTIONS, *, form: str = SHELL
     ) -> Iterator[list[str]]:
         """Add many commands: all are checked before the first is added, then they go in chunks.
 
@@ -105,7 +70,7 @@ class Producer:
                 if len(commands) > 1:
                     raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
                 raise
-        fields = options.fields() | {"queue": "default", "cwd": current_directory()}
+        fields: dict[str, str | bytes] = {**options.fields(), "queue": DEFAULT_QUEUE, "cwd": current_directory()}
         if form != SHELL:
             fields["form"] = form
         variables = capture()
@@ -118,10 +83,10 @@ class Producer:
         while True:
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            jobs = list(zip(ids, commands, strict=True))
+            jobs = [NewJob(job_id, command) for job_id, command in zip(ids, commands, strict=True)]
 
-            def add(jobs: Sequence[tuple[str, bytes]] = jobs) -> str:
-                return self._session.enqueue(jobs, defaults=ENQUEUE_DEFAULTS, options=fields, variables=variables)
+            def add(jobs: Sequence[NewJob] = jobs) -> str:
+                return self._session.run(enqueue(jobs, shared=fields, variables=variables))
 
             taken, again = self._patiently(add)
             # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.

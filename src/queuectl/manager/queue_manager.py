@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, RecordInvalid
-from queuectl.manager.producer import JobOptions, Producer
-from queuectl.model.config import SETTINGS
+from queuectl.manager.producer import Producer
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
+from queuectl.options import SETTINGS, JobOptions
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Page, Position
-from queuectl.storage.encoding import number_text
 
 __all__ = ["JobOptions", "QueueManager", "Status"]
 
@@ -126,7 +125,7 @@ class QueueManager(Producer):
         for name, setting in SETTINGS.items():
             text = stored.get(name, "")
             try:
-                value = setting.check(text)
+                value = setting.read(text)
             except InvalidInput:
                 text = ""
             # Never set, or written by something else: scripts ignore it too, so '0x10' and ' 3' as well.
@@ -134,9 +133,11 @@ class QueueManager(Producer):
             values[name] = (value, True) if in_force else (setting.default, False)
         return values
 
-    def configure(self, changes: Mapping[str, float]) -> None:
+    def configure(self, changes: Mapping[str, object]) -> None:
         """Change settings; all are checked before the first is written."""
-        self.storage.set_config({name: number_text(SETTINGS[name].check(value)) for name, value in changes.items()})
+        self.storage.set_config(
+            {name: SETTINGS[name].kind.text(SETTINGS[name].read(value)) for name, value in changes.items()}
+        )
 
     def reset_config(self) -> None:
         """Take all settings back to their defaults."""

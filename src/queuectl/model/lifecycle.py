@@ -13,7 +13,7 @@ class JobState(str, Enum):
     FAILED = "failed"  # waits for its next attempt
     COMPLETED = "completed"  # its command exited with 0
     DEAD = "dead"  # in the dead letter queue
-    CANCELLED = "cancelled"  # ended by a person or by `queue clear`
+    CANCELLED = "cancelled"  # by a person, or by `queue clear`
 
     __str__ = str.__str__
 

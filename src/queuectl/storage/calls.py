@@ -7,18 +7,20 @@ A `Call` does nothing by itself. `RedisStorage` runs one and waits; a worker's `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from queuectl.errors import RecordInvalid
-from queuectl.model.job import Job, Outcome
+from queuectl.model.job import Job, Lease
 from queuectl.model.lifecycle import JobState
-from queuectl.storage.codec import LEASE_FIELDS, Lease, job_from, lease_from
-from queuectl.storage.encoding import mapping
+from queuectl.model.outcome import Outcome
+from queuectl.options import Retention, settings_rows
+from queuectl.storage.codec import LEASE_FIELDS, job_from, lease_from, mapping
 from queuectl.storage.scripts import CHUNK, Call
 
 
-class Spoiled(NamedTuple):
+class Invalid(NamedTuple):
     """A claimed job that can't be run, and why; its lease is to be ended as dead."""
 
     job_id: str
@@ -36,7 +38,7 @@ class Claim(NamedTuple):
     next_due: float | None
     pending: int
     leases: list[Lease]
-    spoiled: list[Spoiled]
+    invalid: list[Invalid]
     newer: str = ""
 
 
@@ -88,19 +90,19 @@ class Overview(NamedTuple):
     set_aside: list[str]
 
 
-def claim(runner: str, host: str, lease_seconds: float, want: int) -> Call[Claim]:
+def claim(runner: str, lease_seconds: float, want: int) -> Call[Claim]:
     """Lease up to ``want`` jobs to ``runner``."""
-    return Call("claim", (runner, host, lease_seconds, want, *LEASE_FIELDS), _claim_from)
+    return Call("claim", (runner, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
 
 
-def finish(results: Sequence[tuple[Lease | Spoiled, Outcome, str]]) -> Call[list[str]]:
+def finish(results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
     """End leases with ``(lease, outcome, worker)`` each; gives each job's state now, or ``stale``."""
     arguments: list[str | bytes | int] = []
     for lease, outcome, worker in results:
         code = "" if outcome.exit_code is None else outcome.exit_code
         arguments += (
-            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.reason.encode("utf-8", "replace")),
-            *(f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
+            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.cause),
+            *(outcome.detail.encode("utf-8", "replace"), f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
         )
     return Call("finish", tuple(arguments), _texts)
 
@@ -134,20 +136,20 @@ def recover(dead_runners: Sequence[str], skip: int) -> Call[tuple[int, int]]:
     return Call("recover", (skip, CHUNK, *dead_runners), tuple)
 
 
-def disown(runner: str, skip: int, known: Sequence[Lease | Spoiled]) -> Call[int]:
-    """Put back one chunk of a runner's leases that are not among the ``known``; gives where to go on (-1: done)."""
+def disown(runner: str, known: Sequence[Lease | Invalid]) -> Call[int]:
+    """Put back what the runner's last claim gave it and is not among the ``known``; gives how many jobs."""
     pairs = [part for lease in known for part in (lease.job_id, lease.fence)]
-    return Call("disown", (runner, skip, CHUNK, *pairs), int)
+    return Call("disown", (runner, *pairs), int)
 
 
-def cancel(job_ids: Sequence[str], reason: str) -> Call[list[str]]:
+def cancel(job_ids: Sequence[str]) -> Call[list[str]]:
     """Cancel waiting jobs, ask for the end of running ones."""
-    return Call("cancel", (reason, *job_ids), _texts)
+    return Call("cancel", tuple(job_ids), _texts)
 
 
-def clear(before: str, reason: str) -> Call[tuple[str, int]]:
+def clear(before: str) -> Call[tuple[str, int]]:
     """Cancel one chunk of pending jobs; gives the time to pass next, empty at the end, and how many there were."""
-    return Call("clear", (before, CHUNK, reason), lambda reply: (reply[0].decode(), int(reply[1])))
+    return Call("clear", (before, CHUNK), lambda reply: (reply[0].decode(), int(reply[1])))
 
 
 def dlq_retry(job_ids: Sequence[str]) -> Call[list[str]]:
@@ -160,10 +162,9 @@ def delete(state: JobState, job_ids: Sequence[str]) -> Call[list[str]]:
     return Call("delete", (state.value, *job_ids), _texts)
 
 
-def prune(defaults: Mapping[str, float]) -> Call[list[str]]:
+def prune() -> Call[list[str]]:
     """Remove one chunk of finished jobs past their retention; gives their ids."""
-    limits = (defaults["completed_retention"], defaults["dead_retention"], defaults["max_finished"])
-    return Call("prune", (CHUNK, *limits), _texts)
+    return Call("prune", (CHUNK, *settings_rows(list(Retention.table))), _texts)
 
 
 def stop() -> Call[int]:
@@ -226,17 +227,17 @@ def _due_from(text: bytes) -> float | None:
     return float(text) if text else None
 
 
-def _claim_from(reply: Sequence[Any]) -> Claim:
+def _claim_from(runner: str, reply: Sequence[Any]) -> Claim:
     if reply[0] == b"newer":
         return Claim(False, None, reply[2], [], [], reply[3].decode("utf-8", "replace"))
     leases: list[Lease] = []
-    spoiled: list[Spoiled] = []
+    invalid: list[Invalid] = []
     for row in reply[3:]:
         try:
-            leases.append(lease_from(row))
+            leases.append(lease_from(row, runner))
         except RecordInvalid as error:
-            spoiled.append(Spoiled(row[0].decode(), int(row[1]), f"not a valid job: {error.message}"))
-    return Claim(reply[0] == b"stopped", _due_from(reply[1]), reply[2], leases, spoiled)
+            invalid.append(Invalid(row[0].decode(), int(row[1]), f"not a valid job: {error.message}"))
+    return Claim(reply[0] == b"stopped", _due_from(reply[1]), reply[2], leases, invalid)
 
 
 def _pulse_from(reply: Sequence[Any]) -> Pulse:

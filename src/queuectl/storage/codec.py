@@ -1,64 +1,48 @@
-"""Job and worker <-> the fields of their hashes. All values are bytes on the server."""
+"""Job and worker <-> the fields of their hashes, and how plain values are written. All are bytes on the server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from queuectl.errors import InvalidInput, RecordInvalid
-from queuectl.model import values
 from queuectl.model.command import EXEC, SHELL, check
-from queuectl.model.job import DEFAULT_QUEUE, Job
-from queuectl.model.job_limits import NO_LIMITS, JobLimits, checked
-from queuectl.model.lifecycle import JobState
-from queuectl.model.retry import RetryPolicy
+from queuectl.model.job import (
+    Attempt,
+    Ended,
+    Job,
+    Lease,
+    Retrying,
+    Running,
+    Waiting,
+)
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.queue import DEFAULT_QUEUE
 from queuectl.model.worker import WorkerInfo
+from queuectl.options import JOB, LEASE, OPTIONS, PACKED_FIELD, SETTING, JobOptions, Option
 
 T = TypeVar("T")
 Fields = Mapping[bytes, bytes]
 
+_SETTING_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to == SETTING)
+_JOB_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to == JOB)
 
-class Lease(NamedTuple):
-    """A claimed job: what its worker needs to run it and to report on it."""
-
-    job_id: str
-    fence: int
-    command: bytes
-    form: str
-    cwd: bytes
-    env: str
-    timeout: float
-    attempts: int
-    policy: RetryPolicy
-    queue: str
-    limits: JobLimits = NO_LIMITS
-
-
-LEASE_FIELDS = (
-    "command",
-    "form",
-    "cwd",
-    "env",
-    "timeout",
-    "attempts",
-    "max_retries",
-    "backoff_base",
-    "backoff_factor",
-    "queue",
-    "limits",
-)
+LEASE_FIELDS = ("command", "form", "cwd", "env", "queue", "attempts", PACKED_FIELD, *_SETTING_FIELDS)
 """Fields of the hash that a claim gives back, in this order."""
-
-_DEFAULT = RetryPolicy()
 
 _LARGEST = 1e11
 """No time or number of seconds is larger, in 3,000 years; NaN and infinity are none at all."""
 
 
-def lease_from(reply: Sequence[bytes | None]) -> Lease:
+def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    """``[field, value, field, value ...]`` as a mapping."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
     """A claim's row ``[id, fence, *LEASE_FIELDS]``; RecordInvalid if no job can be run from it."""
-    job_id, fence, command, form, cwd, env, timeout, attempts, retries, base, factor, queue, bounds = reply
+    job_id, fence, command, form, cwd, env, queue, attempts, *options = reply
     try:
         form_text = form.decode() if form else SHELL
         if command is None:
@@ -68,38 +52,43 @@ def lease_from(reply: Sequence[bytes | None]) -> Lease:
         check(command, form_text)
         if b"\0" in (cwd or b"") + (queue or b""):
             raise RecordInvalid("its directory or its queue has a NUL byte")
-        return Lease(
-            job_id=(job_id or b"").decode(),
-            fence=int(fence or 0),
+        job = Job(
+            id=job_id.decode(),
+            state=JobState.PROCESSING,
             command=command,
             form=form_text,
+            queue=queue.decode() if queue else DEFAULT_QUEUE,
+            options=_options_from(*options),
             cwd=cwd or b"",
-            env=(env or b"").decode(),
-            timeout=values.timeout(timeout) if timeout else 0.0,
-            attempts=values.whole_number("attempts", attempts, 0, 1 << 53) if attempts else 0,
-            policy=_policy_from(retries, base, factor),
-            queue=(queue or b"").decode() or DEFAULT_QUEUE,
-            limits=_limits_from(bounds) if bounds else NO_LIMITS,
+            env=env.decode() if env else "",
+            attempts=_count(attempts) if attempts else 0,
+            fence=int(fence),
+            standing=Running(runner, _host_of(runner)),
         )
-    except (InvalidInput, UnicodeDecodeError) as error:
+    except (InvalidInput, ValueError) as error:
         raise RecordInvalid(str(error)) from None
+    return Lease(job, job.fence)
 
 
 @lru_cache(maxsize=64)
-def _policy_from(retries: bytes | None, base: bytes | None, factor: bytes | None) -> RetryPolicy:
-    # Cached: most jobs share a policy, and checking it costs as much as all the rest of a lease.
-    return RetryPolicy(
-        values.max_retries(retries) if retries is not None else _DEFAULT.max_retries,
-        values.backoff_base(base) if base is not None else _DEFAULT.backoff_base,
-        values.backoff_factor(factor) if factor is not None else _DEFAULT.backoff_factor,
-    )
+def _options_from(packed: bytes | None, *settings: bytes | None) -> JobOptions:
+    # Cached: most jobs share their options, and checking them costs as much as all the rest of a lease.
+    values: dict[str, object] = {
+        name: value.decode() for name, value in zip(_SETTING_FIELDS, settings, strict=True) if value
+    }
+    for part in (packed or b"").decode().split():
+        name, _, text = part.partition("=")
+        if name not in OPTIONS or OPTIONS[name].goes_to != LEASE:
+            raise InvalidInput(f"{PACKED_FIELD} names {name[:40]!r}, which this version does not know")
+        values[name] = text
+    return JobOptions(**values)
 
 
-@lru_cache(maxsize=64)
-def _limits_from(packed: bytes) -> JobLimits:
-    """The inverse of `pack_limits`. A limit that isn't known is an error: it must not be passed over."""
-    pairs = (part.partition("=") for part in packed.decode().split())
-    return checked({name: value for name, _, value in pairs})
+def _count(value: bytes) -> int:
+    number = int(value)
+    if not 0 <= number < 1 << 53:
+        raise ValueError(f"{number} is no count")
+    return number
 
 
 def job_from(job_id: str, fields: Fields) -> Job:
@@ -107,51 +96,95 @@ def job_from(job_id: str, fields: Fields) -> Job:
 
     Fields that are missing take the defaults, so that a hash with just ``status`` and ``command`` is a job.
     """
-    status = _read(fields, "status", lambda value: JobState(value.decode()), None)
-    if status is None:
+    state = _read(fields, "status", lambda value: JobState(value.decode()), None)
+    if state is None:
         raise RecordInvalid("it has no status")
     if b"command" not in fields:
         raise RecordInvalid("it has no command")
     return Job(
         id=job_id,
-        status=status,
+        state=state,
         command=fields[b"command"],
         form=_read(fields, "form", bytes.decode, SHELL),
         queue=_read(fields, "queue", bytes.decode, DEFAULT_QUEUE),
-        policy=RetryPolicy(
-            _read(fields, "max_retries", int, _DEFAULT.max_retries),
-            _read(fields, "backoff_base", _finite, _DEFAULT.backoff_base),
-            _read(fields, "backoff_factor", _finite, _DEFAULT.backoff_factor),
-        ),
-        timeout=_read(fields, "timeout", _finite, 0.0),
-        limits=_read(fields, "limits", _limits_from, NO_LIMITS),
-        attempts=_read(fields, "attempts", int, 0),
-        crashes=_read(fields, "crashes", int, 0),
-        fence=_read(fields, "fence", int, 0),
+        options=_all_options_from(fields),
         cwd=fields.get(b"cwd", b""),
         env=_read(fields, "env", bytes.decode, ""),
         created_at=_read(fields, "created_at", _finite, None),
-        started_at=_read(fields, "started_at", _finite, None),
-        finished_at=_read(fields, "finished_at", _finite, None),
-        next_retry_at=_read(fields, "next_retry_at", _finite, None),
-        exit_code=_read(fields, "exit_code", int, None),
-        reason=fields.get(b"reason", b"").decode("utf-8", "replace"),
-        worker=fields.get(b"worker", b"").decode("utf-8", "replace"),
-        host=fields.get(b"host", b"").decode("utf-8", "replace"),
+        attempts=_read(fields, "attempts", _count, 0),
+        crashes=_read(fields, "crashes", _count, 0),
+        fence=_read(fields, "fence", int, 0),
+        standing=_standing_from(state, fields),
+        last=_last_from(state, fields),
     )
+
+
+def _all_options_from(fields: Fields) -> JobOptions:
+    for name in _SETTING_FIELDS:
+        _read(fields, name, _reader(OPTIONS[name]), None)  # names the field that can't be read
+    packed = fields.get(PACKED_FIELD.encode())
+    options = _read({PACKED_FIELD.encode(): packed or b""}, PACKED_FIELD, _options_from_packed, JobOptions())
+    values: dict[str, object] = dict(options.given)
+    for name in (*_SETTING_FIELDS, *_JOB_FIELDS):
+        values[name] = _read(fields, name, bytes.decode, None)
+    return JobOptions(**values)
+
+
+def _options_from_packed(packed: bytes) -> JobOptions:
+    return _options_from(packed, *(None for _ in _SETTING_FIELDS))
+
+
+def _reader(option: Option[T]) -> Callable[[bytes], T]:
+    return lambda value: option.read(value.decode())
+
+
+def _standing_from(state: JobState, fields: Fields) -> Waiting | Running | Retrying | Ended:
+    if state is JobState.PROCESSING:
+        started_at = _read(fields, "started_at", _finite, None)
+        worker, owner = _text(fields, "worker"), _text(fields, "owner")
+        # Until the first heartbeat only the runner is known; the worker may be one of an attempt before.
+        return Running(worker if worker.startswith(owner) else owner, _host_of(owner), started_at)
+    if state is JobState.FAILED:
+        return Retrying(_read(fields, "next_retry_at", _finite, None))
+    if state in FINAL:
+        return Ended(_read(fields, "finished_at", _finite, None))
+    return Waiting()
+
+
+def _last_from(state: JobState, fields: Fields) -> Attempt | None:
+    exit_code = _read(fields, "exit_code", int, None)
+    cause = "" if state is JobState.COMPLETED else _text(fields, "cause")
+    # Versions before 0.2 wrote a sentence alone.
+    detail = _text(fields, "detail") or ("" if cause or state is JobState.COMPLETED else _text(fields, "reason"))
+    if exit_code is None and not cause and not detail:
+        return None
+    if state is JobState.PROCESSING:  # worker and start are the next attempt's
+        return Attempt("", "", None, exit_code, cause, detail)
+    started_at = _read(fields, "started_at", _finite, None)
+    host = _host_of(_text(fields, "owner"))
+    return Attempt(_text(fields, "worker"), host, started_at, exit_code, cause, detail)
+
+
+def _host_of(runner: str) -> str:
+    """The host is the first part of a runner's name: ``web1-3fa2c1``."""
+    return runner.rpartition("-")[0]
 
 
 def worker_from(name: str, fields: Fields) -> WorkerInfo:
     """A worker from its hash."""
     return WorkerInfo(
         name=name,
-        status=fields.get(b"status", b"").decode("utf-8", "replace"),
-        job=fields.get(b"job", b"").decode("utf-8", "replace"),
-        host=fields.get(b"host", b"").decode("utf-8", "replace"),
+        status=_text(fields, "status"),
+        job=_text(fields, "job"),
+        host=_text(fields, "host"),
         pid=_read(fields, "pid", int, 0),
         started_at=_read(fields, "started_at", _finite, 0.0),
         heartbeat=_read(fields, "heartbeat", _finite, 0.0),
     )
+
+
+def _text(fields: Fields, name: str) -> str:
+    return fields.get(name.encode(), b"").decode("utf-8", "replace")
 
 
 def _finite(value: bytes) -> float:

@@ -7,12 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from queuectl.errors import RecordInvalid
-from queuectl.model.job import Job, Outcome
+from queuectl.model.job import Job, Lease
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import Outcome
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage import calls, codec
 from queuectl.storage.connect import server_url
-from queuectl.storage.encoding import mapping
 from queuectl.storage.scripts import CHUNK
 from queuectl.storage.session import Session
 
@@ -44,21 +44,21 @@ class RedisStorage(Session):
 
     # Jobs -----------------------------------------------------------------------------------------
 
-    def claim(self, runner: str, host: str, *, lease_seconds: float, want: int) -> calls.Claim:
+    def claim(self, runner: str, *, lease_seconds: float, want: int) -> calls.Claim:
         """Lease up to ``want`` of the oldest pending jobs."""
-        return self.run(calls.claim(runner, host, lease_seconds, want))
+        return self.run(calls.claim(runner, lease_seconds, want))
 
-    def finish(self, results: Sequence[tuple[codec.Lease | calls.Spoiled, Outcome, str]]) -> list[str]:
+    def finish(self, results: Sequence[tuple[Lease | calls.Invalid, Outcome, str]]) -> list[str]:
         """End leases: ``(lease, outcome, worker)`` each. Gives each job's state, or "stale"."""
         return self.run(calls.finish(results))
 
-    def cancel(self, job_ids: Sequence[str], reason: str = "cancelled") -> list[str]:
+    def cancel(self, job_ids: Sequence[str]) -> list[str]:
         """Cancel jobs. Gives for each "cancelled", "requested" (it runs), "missing", or its final state."""
-        return self.run(calls.cancel(job_ids, reason))
+        return self.run(calls.cancel(job_ids))
 
-    def clear(self, before: str = "", reason: str = "cleared") -> tuple[str, int]:
+    def clear(self, before: str = "") -> tuple[str, int]:
         """Cancel one chunk of pending jobs. Gives what to pass as ``before`` next, "" at the end, and how many."""
-        return self.run(calls.clear(before, reason))
+        return self.run(calls.clear(before))
 
     def dlq_retry(self, job_ids: Sequence[str]) -> list[str]:
         """Put dead jobs back. Gives for each "retried", "missing", or the state it stays in."""
@@ -68,14 +68,14 @@ class RedisStorage(Session):
         """Remove those jobs that are in ``state``. Gives their ids."""
         return self.run(calls.delete(state, job_ids))
 
-    def prune(self, defaults: Mapping[str, float]) -> list[str]:
+    def prune(self) -> list[str]:
         """Remove one chunk of finished jobs that are past their retention. Gives their ids."""
-        return self.run(calls.prune(defaults))
+        return self.run(calls.prune())
 
     def job(self, job_id: str) -> Job | None:
         """One job by its full id; `RecordInvalid` when its hash is no job."""
         flat = self._one(("HGETALL", self.keys.job(job_id)))
-        return codec.job_from(job_id, mapping(flat)) if flat else None
+        return codec.job_from(job_id, codec.mapping(flat)) if flat else None
 
     def page(self, states: Sequence[JobState], limit: int, after: calls.Position | None = None) -> calls.Page:
         """Up to ``limit`` jobs in these states, those that changed last first."""
@@ -118,7 +118,7 @@ class RedisStorage(Session):
         lease_seconds: float,
         life_seconds: int,
         workers: Sequence[calls.WorkerState],
-        waiting: Sequence[codec.Lease] = (),
+        waiting: Sequence[Lease] = (),
     ) -> calls.Pulse:
         """Renew a runner's leases and record its workers."""
         return self.run(
@@ -163,7 +163,7 @@ class RedisStorage(Session):
             for name, flat in zip(chunk, self.exchange(commands, raise_errors=False), strict=True):
                 if flat and not isinstance(flat, Exception):
                     with suppress(RecordInvalid):
-                        found.append(codec.worker_from(name, mapping(flat)))
+                        found.append(codec.worker_from(name, codec.mapping(flat)))
         return found
 
     def stop(self) -> int:
@@ -178,7 +178,7 @@ class RedisStorage(Session):
 
     def config(self) -> dict[str, str]:
         """The fields of the config hash."""
-        fields = mapping(self._one(("HGETALL", self.keys.config)))
+        fields = codec.mapping(self._one(("HGETALL", self.keys.config)))
         return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()}
 
     def set_config(self, values: Mapping[str, str]) -> None:

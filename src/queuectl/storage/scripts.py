@@ -1,7 +1,7 @@
 """The Lua scripts: one file per transition, called by its SHA-1.
 
-A script names the shared parts it stands on in a line ``-- uses: keys time``; they are put in front of
-its body, after the ``#!lua`` line that must stay first.
+A script names the shared parts it uses in a line ``-- uses: state config``, and so do these parts: all are put in
+front of its body, each once and after those that it uses itself, behind the ``#!lua`` line that must stay first.
 """
 
 from __future__ import annotations
@@ -47,9 +47,19 @@ def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:
 def source(name: str) -> bytes:
     """The text of ``lua/<name>.lua`` with its shared parts."""
     shebang, _, body = _read(f"{name}.lua").partition("\n")
-    uses = next(line for line in body.splitlines() if line.startswith("-- uses:"))
-    parts = [_read(f"include/{part}.lua") for part in uses.removeprefix("-- uses:").split()]
-    return "\n".join([shebang, *parts, body]).encode()
+    parts: dict[str, str] = {}
+    _collect(body, parts)
+    return "\n".join([shebang, *parts.values(), body]).encode()
+
+
+def _collect(text: str, parts: dict[str, str]) -> None:
+    """Add the shared parts that ``text`` uses to ``parts``, name to text, in an order that Lua can read."""
+    uses = next((line for line in text.splitlines() if line.startswith("-- uses:")), "-- uses:")
+    for part in uses.removeprefix("-- uses:").split():
+        if part not in parts:
+            included = _read(f"include/{part}.lua")
+            _collect(included, parts)
+            parts[part] = included
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from queuectl import settings as local_settings
@@ -10,7 +10,6 @@ from queuectl.errors import BadConfiguration, QueuectlError
 from queuectl.storage.connect import open_connection
 from queuectl.storage.keys import Keys
 from queuectl.storage.scripts import Argument, Call, Command, command
-from queuectl.storage.submit import enqueue
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
@@ -61,26 +60,6 @@ class Session:
         if self._client is not None and not self._given:
             self._client.close()
             self._client = None
-
-    def enqueue(
-        self,
-        jobs: Sequence[tuple[str, bytes]],
-        *,
-        defaults: Mapping[str, float],
-        options: Mapping[str, str | bytes],
-        variables: Mapping[bytes, bytes] | None = None,
-    ) -> str:
-        """Add ``(id, command)`` pairs, at most 1,000, all or none.
-
-        ``defaults`` are used where neither ``options`` nor the config hash has a value. ``variables`` are
-        added to each job's environment. Gives "" or, when an id is taken and nothing was added, that id.
-        """
-        reply = self.run(enqueue(jobs, defaults=defaults, options=options, variables=variables or {}))
-        if reply[0] == b"newer":
-            from queuectl.storage.replies import newer_schema
-
-            raise newer_schema(reply[1].decode("utf-8", "replace"))
-        return reply[1].decode() if reply[0] == b"exists" else ""
 
     def check_durable(self) -> None:
         """Make sure that the server can tell what is on its disk; BadConfiguration if it can't."""

@@ -7,9 +7,10 @@ import shutil
 import time
 from typing import ClassVar
 
+from queuectl.model import cause
 from queuectl.model.command import EXEC
-from queuectl.model.job import COMPLETED, DEAD, RETRY, Outcome
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Lease
+from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
 from queuectl.text import one_line
 
 
@@ -33,12 +34,14 @@ class Reporter:
         """One job's attempt is over."""
         if not self._verbose:
             return
-        command = lease.command.replace(b"\0", b" ") if lease.form == EXEC else lease.command
+        job = lease.job
+        command = job.command.replace(b"\0", b" ") if job.form == EXEC else job.command
+        why = cause.sentence(outcome.cause, outcome.detail, job.options)
         took = f"after {outcome.duration:.2f} s"
         said = {
             COMPLETED: f"completed {took}",
-            RETRY: f"failed {took} ({outcome.reason}), retry in {outcome.delay:g} s",
-            DEAD: f"dead {took} ({outcome.reason})",
+            RETRY: f"failed {took} ({why}), retry in {outcome.delay:g} s",
+            DEAD: f"dead {took} ({why})",
         }.get(outcome.verdict, f"{outcome.verdict.replace('_', ' ')} {took}")
         line = f"{worker} {lease.job_id[:8]} {said}: "
         if not self._pool:

@@ -1,24 +1,24 @@
 #!lua flags=allow-oom
--- Cancels jobs that wait; asks the worker of one that runs to end it.
--- uses: keys time lifecycle
+-- Cancels jobs that wait; tells the worker of one that runs to kill it.
+-- uses: state messages
 --
 -- KEYS[1]   namespace
--- ARGV      reason, then ids
+-- ARGV      ids
 -- Reply     for each id: 'cancelled', 'requested' (its worker was told), 'missing', or the final state it is in
 local answers = {}
-for i = 2, #ARGV do
-  local id = ARGV[i]
-  local status = field(id, 'status')
-  if status == 'pending' or status == 'failed' then
-    redis.call('HDEL', JOB .. id, 'next_retry_at')
-    make_final(id, status, 'cancelled', ARGV[1])
-    answers[#answers + 1] = 'cancelled'
-  elseif status == 'processing' then
-    redis.call('HSET', JOB .. id, 'cancel_requested', '1')
-    tell(field(id, 'owner') or '', 'cancel ' .. id .. ' ' .. (field(id, 'fence') or ''))
-    answers[#answers + 1] = 'requested'
+for i, id in ipairs(ARGV) do
+  local job = read(id)
+  if job.state == 'pending' or job.state == 'failed' then
+    leave(job, 'cancelled')
+    conclude(job, 'cancelled', 'cancelled')
+    answers[i] = 'cancelled'
+  elseif job.state == 'processing' then
+    call('HSET', JOB .. id, 'cancel_requested', '1')
+    tell(field(id, 'owner') or '', 'cancel ' .. id .. ' ' .. (job.fence or ''))
+    answers[i] = 'requested'
   else
-    answers[#answers + 1] = status or 'missing'
+    answers[i] = job.state or 'missing'
   end
 end
+commit()
 return answers

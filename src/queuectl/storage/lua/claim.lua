@@ -1,67 +1,80 @@
 #!lua flags=allow-oom
 -- Leases up to `want` pending jobs, oldest first, to a runner.
--- uses: keys time schema lifecycle due
+-- uses: keys time schema state due workers
 --
 -- KEYS[1]   namespace
--- ARGV      runner, host, lease in seconds, want, then the names of the fields to give back
+-- ARGV      runner, lease in seconds, want, then the names of the fields to give back
 -- Reply     {'ok' | 'stopped', seconds until something is due ('' for never), pending ids left,
 --            {id, fence, field, field ...}, ...}
 --           or {'newer', '', pending ids left, schema}: the records are of a later version, nothing was touched
 local CLAIM_AT_ONCE = 1000  -- what Lua can unpack is limited
 local STALE_AT_ONCE = 200
-local runner, host, lease, want = ARGV[1], ARGV[2], tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), CLAIM_AT_ONCE)
-
-if newer() then
-  return { 'newer', '', redis.call('LLEN', QUEUE), newer() }
-end
-promote_due()
-reap_expired()
-if redis.call('GET', STOP_SIGNAL) == 'true' then
-  return { 'stopped', next_due(), redis.call('LLEN', QUEUE) }
-end
-
+local CLAIMED_SECONDS = 3600
+local SET_ASIDE = prefix .. 'set_aside'
+local runner, lease, want = ARGV[1], tonumber(ARGV[2]), math.min(tonumber(ARGV[3]), CLAIM_AT_ONCE)
 local deadline = stamp(now + lease)
-local claimed, leases, taken = {}, {}, {}
-local looked = 0
-while #claimed < want and looked < want + STALE_AT_ONCE do
-  local ids = redis.call('RPOP', QUEUE, want - #claimed)
-  if not ids then
-    break
+
+local known = call('MGET', SCHEMA, prefix .. 'stop_signal')
+if newer(known[1]) then
+  return { 'newer', '', call('LLEN', QUEUE), known[1] }
+end
+local retry, first_lease = promote_due()
+if known[2] == 'true' then
+  return { 'stopped', until_due(math.min(retry, first_lease)), call('LLEN', QUEUE) }
+end
+
+-- One job: its fields for the runner, or nil if it can't be run.
+local function claimed(id)
+  local fields = try('HMGET', JOB .. id, 'status', 'fence', unpack(ARGV, 4))
+  local valid = not fields.err and fields[1] == 'pending' and #id >= 4 and #id <= 32
+    and not string.find(id, '[^0-9a-f]')
+  if not valid then
+    if fields.err or fields[1] == 'pending' or fields[1] and not NAMES[fields[1]] then
+      -- Not a hash, no such state, or an id that no path may be made of: kept for a person to check.
+      call('LPUSH', SET_ASIDE, id)
+      call('LTRIM', SET_ASIDE, 0, 999)
+    end
+    return nil
   end
-  looked = looked + #ids
+  local fence = math.floor(tonumber(fields[2]) or 0) + 1
+  if not (fence >= 1 and fence < 2 ^ 53) then
+    fence = 1 -- damaged, not a number at all perhaps: no worker can hold such a lease
+  end
+  local job = { id = id, state = 'pending' }
+  leave(job, 'processing')
+  enter(job, 'processing', deadline, 'fence', fence, 'owner', runner, 'started_at', NOW)
+  fields[1], fields[2] = id, fence
+  return fields
+end
+
+local reply, given = { 'ok', '', 0 }, {}
+local read_ids, left = 0, nil
+while #given < 2 * want and read_ids < want + STALE_AT_ONCE do
+  local asked = want - #given / 2
+  local ids = call('RPOP', QUEUE, asked) or {}
+  read_ids = read_ids + #ids
   for _, id in ipairs(ids) do
-    local job = JOB .. id
-    local fields = redis.pcall('HMGET', job, 'status', 'fence', unpack(ARGV, 5))
-    local valid = not fields.err and fields[1] == 'pending' and #id >= 4 and #id <= 32
-      and not string.find(id, '[^0-9a-f]')
-    if valid then
-      local fence = math.floor(tonumber(fields[2]) or 0) + 1
-      if not (fence >= 1 and fence < 2 ^ 53) then
-        fence = 1 -- damaged, not a number at all perhaps: no worker can hold such a lease
-      end
-      redis.call('HSET', job, 'status', 'processing', 'fence', fence, 'owner', runner, 'worker', runner,
-        'host', host, 'started_at', stamp(now))
-      table.remove(fields, 1)
-      fields[1] = fence
-      table.insert(fields, 1, id)
-      claimed[#claimed + 1] = fields
-      taken[#taken + 1] = id
-      leases[#leases + 1] = deadline
-      leases[#leases + 1] = id
-    elseif fields.err or fields[1] == 'pending' or fields[1] and not INDEX[fields[1]] then
-      -- Not a hash, no such state, or an id that no path may be made of: kept for a person to look at.
-      redis.call('LPUSH', SET_ASIDE, id)
-      redis.call('LTRIM', SET_ASIDE, 0, 999)
+    local fields = claimed(id)
+    if fields then
+      reply[#reply + 1] = fields
+      given[#given + 1] = id
+      given[#given + 1] = fields[2]
     end
   end
+  if #ids < asked then
+    left = 0
+    break
+  end
 end
-if #taken > 0 then
-  redis.call('ZREM', INDEX.pending, unpack(taken))
-  redis.call('ZADD', INDEX.processing, unpack(leases))
+commit(true)
+if #given > 0 then
+  first_lease = math.min(first_lease, now + lease)
+  -- Should the answer be lost, `disown` finds here what it gave.
+  call('SET', CLAIMED .. runner, table.concat(given, ' '), 'EX', CLAIMED_SECONDS)
 end
-
-local left = redis.call('LLEN', QUEUE)
-if left > 0 then
+reply[3] = left or call('LLEN', QUEUE)
+if reply[3] > 0 then
   wake()
 end
-return { 'ok', next_due(), left, unpack(claimed) }
+reply[2] = until_due(math.min(retry, first_lease))
+return reply

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Removes jobs that are in one given final state.
--- uses: keys delete dead_letter
+-- uses: delete dead_letter
 --
 -- KEYS[1]   namespace
 -- ARGV      state, then ids

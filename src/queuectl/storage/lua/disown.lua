@@ -1,24 +1,27 @@
 #!lua flags=allow-oom
--- Puts back the jobs that a runner has leased without knowing it: the answer to its claim was lost with a connection.
--- uses: keys time lifecycle
+-- Puts back the jobs of a runner's last claim that it does not know of: the answer was lost with a connection.
+-- uses: state workers
 --
 -- KEYS[1]   namespace
--- ARGV      runner, how many leases to pass over, how many to look at, then id, fence of each lease that it knows
--- Reply     how many to pass over next time, or -1 at the end
-local runner, skip, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+-- ARGV      runner, then id, fence of each lease that it knows
+-- Reply     how many were put back, or cancelled if that was asked for meanwhile
+local runner = ARGV[1]
 local known = {}
-for i = 4, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   known[ARGV[i]] = ARGV[i + 1]
 end
-local ids = redis.call('ZRANGE', INDEX.processing, skip, skip + count - 1)
-local put_back = 0
-for _, id in ipairs(ids) do
-  if field(id, 'owner') == runner and field(id, 'status') == 'processing' and known[id] ~= field(id, 'fence') then
-    make_pending(id, 'processing', now, true)
-    put_back = put_back + 1
+-- From the last: each goes to the end that is taken next, so their order stays.
+local lost = {}
+for id, fence in string.gmatch(call('GET', CLAIMED .. runner) or '', '(%x+) (%d+)') do
+  if known[id] ~= fence then
+    local job = read(id)
+    if job.state == 'processing' and job.fence == fence then
+      table.insert(lost, 1, job)
+    end
   end
 end
-if put_back > 0 then
-  wake()
+for _, job in ipairs(lost) do
+  hand_back(job)
 end
-return #ids < count and -1 or skip + #ids - put_back
+commit()
+return #lost

@@ -1,114 +1,93 @@
 #!lua
--- Adds jobs that share their options: all of them, or none.
--- uses: keys time schema lifecycle config
+-- Adds jobs: all of them, or none.
+-- uses: schema state config ids environment
 --
 -- KEYS[1]   namespace
 -- ARGV      environment variables, packed ('' for none): stored once for all jobs that have the same
---           n, then n values: field, default, field, default ... (built in; the config hash stands above)
---           n, then n values: field, value, field, value ... (given with the jobs; stands above both)
---           n, then n values: id, command, id, command ...
+--           n, then n values: setting, default, most, whole ... (see config; the queue's own value stands above)
+--           n, then n values: field, value ... that all jobs share (stands above both)
+--           then for each job: id, command, n, then n values: field, value ... of its own (stands above all)
 -- Reply     {'ok'} | {'exists', id} | {'newer', schema}
-if newer() then
-  return { 'newer', newer() }
+local schema = call('GET', SCHEMA)
+if newer(schema) then
+  return { 'newer', schema }
 end
 
+-- First all is read and checked: what a stranger may have put in the place of a key is an error before anything is
+-- written.
 local at = 2
 local function section()
-  local first, last = at + 1, math.min(at + tonumber(ARGV[at]), #ARGV)  -- a wrong count must not loop for ever
+  local first, last = at + 1, math.min(at + tonumber(ARGV[at]), #ARGV)  -- a wrong count must not loop without end
   at = last + 1
-  return first, last
+  return first <= last and { unpack(ARGV, first, last) } or {}
 end
 
-local fields = {}
-local first, last = section()
-local names = {}
-for i = first, last, 2 do
-  names[#names + 1] = ARGV[i]
+local defaults = settings(section())
+local given = section()
+local ids, keys, commands, own, seen = {}, {}, {}, {}, {}
+while at <= #ARGV do
+  local id = ARGV[at]
+  if seen[id] then
+    return { 'exists', id }
+  end
+  seen[id] = true
+  ids[#ids + 1] = id
+  keys[#ids] = JOB .. id
+  commands[#ids] = ARGV[at + 1]
+  at = at + 2
+  if ARGV[at] == '0' then
+    at = at + 1
+  else
+    own[#ids] = section()
+  end
 end
-for i, value in ipairs(#names > 0 and redis.call('HMGET', CONFIG, unpack(names)) or {}) do
-  fields[names[i]] = setting(names[i], value) or ARGV[first + 2 * i - 1]
+if call('EXISTS', unpack(keys)) > 0 then
+  for i, key in ipairs(keys) do
+    if call('EXISTS', key) == 1 then
+      return { 'exists', ids[i] }
+    end
+  end
 end
-first, last = section()
-for i = first, last, 2 do
-  fields[ARGV[i]] = ARGV[i + 1]
+local env = ARGV[1] ~= '' and string.sub(redis.sha1hex(ARGV[1]), 1, 20) or nil
+local stored = env and call('HEXISTS', ENV .. env, 'variables')
+for _, command in ipairs({ { 'LLEN', QUEUE }, { 'ZCARD', INDEX.pending }, { 'LLEN', WAKE } }) do
+  call(unpack(command))
 end
-fields['status'] = 'pending'
-fields['attempts'] = '0'
-fields['created_at'] = stamp(now)
-if ARGV[1] ~= '' then
-  fields['env'] = string.sub(redis.sha1hex(ARGV[1]), 1, 20)
-end
-local shared = {}
-for field, value in pairs(fields) do
-  shared[#shared + 1] = field
+
+local shared = { 'status', 'pending', 'attempts', '0', 'created_at', NOW }
+for name, value in pairs(defaults) do
+  shared[#shared + 1] = name
   shared[#shared + 1] = value
 end
-
-first, last = section()
-local ids = {}
-for i = first, last, 2 do
-  ids[#ids + 1] = ARGV[i]
+for i = 1, #given do
+  shared[#shared + 1] = given[i]
 end
--- All of them, or none: what a stranger may have put in the place of a key is found before the first job is written.
-for key, kind in pairs({ [INDEX.pending] = 'zset', [WAKE] = 'list', [ENV .. (fields['env'] or '')] = 'hash' }) do
-  local found = redis.call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then
-    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found)
-  end
-end
-redis.call('LPUSH', QUEUE, unpack(ids))
-
--- Takes back the first so many entries of the look-up sets, and of the jobs.
-local function undo(listed, written)
-  for i = 1, listed do
-    redis.call('SREM', IDS .. string.sub(ids[i], 1, 4), ids[i])
-  end
-  for i = 1, written do
-    redis.call('DEL', JOB .. ids[i])
-  end
-  redis.call('LPOP', QUEUE, #ids)
-end
-
-for i, id in ipairs(ids) do
-  local added = redis.pcall('SADD', IDS .. string.sub(id, 1, 4), id)
-  if added ~= 1 then
-    undo(i - 1, 0)
-    return added == 0 and { 'exists', id } or added
-  end
+if env then
+  shared[#shared + 1] = 'env'
+  shared[#shared + 1] = env
 end
 
 -- What the jobs share is written once and copied: half the work of setting it all again for each of them, and
 -- a third of what the append-only file takes.
-local model = JOB .. ids[1]
-local taken = redis.call('EXISTS', model) == 1 and 1 or nil
-if not taken then
-  redis.call('HSET', model, unpack(shared))
-  for i = 2, #ids do
-    if redis.call('COPY', model, JOB .. ids[i]) == 0 then
-      taken = i
-      break
-    end
-  end
+call('HSET', keys[1], unpack(shared))
+for i = 2, #keys do
+  call('COPY', keys[1], keys[i])
 end
-if taken then
-  undo(#ids, taken - 1)
-  return { 'exists', ids[taken] }
-end
-
-local scores = {}
 for i, id in ipairs(ids) do
-  redis.call('HSET', JOB .. id, 'command', ARGV[first + 2 * i - 1])
+  call('HSET', keys[i], 'command', commands[i], unpack(own[i] or {}))
+  try('SADD', bucket(id), id)  -- one that a stranger's key keeps out is found by its whole id alone
   -- A microsecond apart, so that a list is in the order in which they were given.
-  scores[2 * i - 1] = stamp(now + i / 1000000)
-  scores[2 * i] = id
+  enter({ id = id }, 'pending', stamp(now + i / 1000000))
 end
-redis.call('ZADD', INDEX.pending, unpack(scores))
-if redis.call('SET', SCHEMA, LAYOUT, 'NX') then
-  redis.call('SET', ORIGIN, stamp(now))
+commit()
+if not schema then
+  call('SET', SCHEMA, LAYOUT)
+  call('SET', ORIGIN, NOW)
 end
-if fields['env'] then
-  redis.call('HSETNX', ENV .. fields['env'], 'variables', ARGV[1])
-  redis.call('HINCRBY', ENV .. fields['env'], 'jobs', #ids)
+if env then
+  if stored == 0 then
+    call('HSET', ENV .. env, 'variables', ARGV[1])
+  end
+  call('HINCRBY', ENV .. env, 'jobs', #ids)
 end
-wake()
 return { 'ok' }

@@ -1,6 +1,6 @@
 #!lua flags=no-writes,allow-stale
 -- The ids that a prefix fits.
--- uses: keys
+-- uses: keys ids
 --
 -- KEYS[1]   namespace
 -- ARGV      prefix of at least 4 characters, how many ids at most

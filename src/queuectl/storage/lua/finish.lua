@@ -1,70 +1,53 @@
 #!lua flags=allow-oom
 -- Ends leases: records how attempts went, and moves each job to what follows.
--- uses: keys time lifecycle
+-- uses: keys time state crash
 --
 -- KEYS[1]   namespace
--- ARGV      for each lease 8 values: id, fence, verdict, exit code ('' for none), reason, duration in
+-- ARGV      for each lease 9 values: id, fence, verdict, exit code ('' for none), cause, detail, duration in
 --           seconds, worker, pause before the next attempt in seconds
 --           verdict: completed | retry | dead | cancelled | handed_back | crashed
 -- Reply     for each lease: the job's state now, or 'stale' when the fence is old and nothing was recorded
-local states, ended, done = {}, {}, {}
+local states = {}
 
-local function record(id, verdict, exit_code, reason, duration, worker, delay)
-  local job = JOB .. id
-  local to = verdict
-  if verdict == 'retry' or verdict == 'dead' then
-    local wanted = verdict == 'retry' and 'failed' or 'dead'
-    to = redis.call('HEXISTS', job, 'cancel_requested') == 1 and 'cancelled' or wanted
+-- An attempt that ended with a result of the command.
+local function record(job, to, exit_code, cause, detail, duration, worker, delay)
+  local before = tonumber(job.attempts) or 0
+  if not (before >= 0 and before < 2 ^ 53) then
+    before = 0 -- damaged
   end
-  local later = to == 'failed'
-  count(id, 'attempts')
-  redis.call('HSET', job, 'status', to, 'exit_code', exit_code, 'reason', reason, 'worker', worker,
-    'started_at', stamp(now - duration), later and 'next_retry_at' or 'finished_at', stamp(later and now + delay or now))
-  ended[#ended + 1] = id
-  if to == 'completed' then
-    done[#done + 1] = stamp(now)
-    done[#done + 1] = id
-  elseif to == 'failed' then
-    redis.call('ZADD', INDEX.failed, stamp(now + delay), id)
-  else
-    redis.call('ZADD', INDEX[to], stamp(now), id)
-    if to == 'dead' then
-      redis.call('LPUSH', DEAD_LETTER, id)
-    end
+  to = leave(job, to)
+  local moment, score = 'finished_at', NOW
+  if to == 'failed' then
+    moment, score = 'next_retry_at', stamp(now + delay)
   end
+  if cause ~= '' or detail ~= '' then
+    enter(job, to, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration),
+      moment, score, 'exit_code', exit_code, 'cause', cause, 'detail', detail)
+    return to
+  end
+  if before > 0 then
+    call('HDEL', JOB .. job.id, 'cause', 'detail') -- of an attempt that failed
+  end
+  enter(job, to, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration),
+    moment, score, 'exit_code', exit_code)
   return to
 end
 
-for i = 1, #ARGV, 8 do
-  local id, fence, verdict = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local job = redis.pcall('HMGET', JOB .. id, 'status', 'fence', 'watched')
+for i = 1, #ARGV, 9 do
+  local job, verdict = read(ARGV[i]), ARGV[i + 2]
   local state
-  if job.err or job[1] ~= 'processing' or job[2] ~= fence then
+  if job.state ~= 'processing' or job.fence ~= ARGV[i + 1] then
     state = 'stale'
-  elseif verdict == 'handed_back' then
-    if field(id, 'cancel_requested') then
-      make_final(id, 'processing', 'cancelled', 'cancelled')
-      state = 'cancelled'
-    else
-      make_pending(id, 'processing', now, true)
-      wake()
-      state = 'pending'
-    end
   elseif verdict == 'crashed' then
-    crashed(id)
-    state = redis.call('HGET', JOB .. id, 'status')
+    state = crashed(job)
+  elseif verdict == 'handed_back' then
+    state = hand_back(job)
   else
-    state = record(id, verdict, ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), ARGV[i + 6], tonumber(ARGV[i + 7]))
-    if job[3] then
-      announce(id, state)
-    end
+    local to = verdict == 'retry' and 'failed' or verdict
+    state = record(job, to, ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), ARGV[i + 7],
+      tonumber(ARGV[i + 8]))
   end
   states[#states + 1] = state
 end
-if #ended > 0 then
-  redis.call('ZREM', INDEX.processing, unpack(ended))
-end
-if #done > 0 then
-  redis.call('ZADD', INDEX.completed, unpack(done))
-end
+commit()
 return states

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- Finds, and mends, jobs that are missing from the list that hints at them.
--- uses: keys
+-- uses: keys indexes wake
 --
 -- KEYS[1]   namespace
 -- ARGV      repair ('1' or ''), state: pending | dead, time at which the list was looked through, then ids
 --           that were not in it
 -- Reply     {ids that are}
 local repair, state = ARGV[1] == '1', ARGV[2]
-local list = state == 'pending' and QUEUE or DEAD_LETTER
+local list = state == 'pending' and QUEUE or prefix .. 'dead_letter'
 local missing = {}
 for i = 4, #ARGV do
   local id = ARGV[i]
@@ -21,7 +21,7 @@ for i = 4, #ARGV do
     end
   end
 end
-if repair and #missing > 0 and state == 'pending' and redis.call('LLEN', WAKE) == 0 then
-  redis.call('RPUSH', WAKE, '1')
+if repair and #missing > 0 and state == 'pending' then
+  wake()
 end
 return missing

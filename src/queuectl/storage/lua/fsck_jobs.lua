@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Finds, and mends, what does not fit together about jobs: their hash, the indexes, the look-up by id.
--- uses: keys time
+-- uses: keys time indexes ids environment
 --
 -- KEYS[1]   namespace
 -- ARGV      repair ('1' or ''), then ids
@@ -30,7 +30,8 @@ local function score_of(id, state)
 end
 
 local function check_indexes(id, state)
-  for other, index in pairs(INDEX) do
+  for other in pairs(NAMES) do
+    local index = INDEX[other]
     local listed = redis.call('ZSCORE', index, id)
     if listed and other ~= state then
       report(id, 'is listed as ' .. other .. ', but it is ' .. (state or 'gone'), function()
@@ -56,7 +57,7 @@ for i = 2, #ARGV do
         redis.call('SREM', bucket, id)
       end)
     end
-  elseif not state or not INDEX[state] or not field(id, 'command') then
+  elseif not state or not NAMES[state] or not field(id, 'command') then
     report(id, 'is no valid job: it has no state, none that is known, or no command')
   else
     check_indexes(id, state)

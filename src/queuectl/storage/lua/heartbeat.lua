@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Renews a runner's leases, and says that its workers are alive and what they do.
--- uses: keys time schema lifecycle due
+-- uses: time schema due workers
 --
 -- KEYS[1]   namespace
 -- ARGV      runner, host, pid, lease in seconds, life of the records in seconds,
@@ -14,15 +14,15 @@ local expiry = stamp(now + tonumber(life))
 local lost, cancelled, alive = {}, {}, {}
 
 local function renew(id, fence, worker)
-  local job = redis.pcall('HMGET', JOB .. id, 'status', 'fence', 'cancel_requested')
+  local job = try('HMGET', JOB .. id, 'status', 'fence', 'cancel_requested')
   if job.err or job[1] ~= 'processing' or job[2] ~= fence then
     lost[#lost + 1] = id
     lost[#lost + 1] = fence
     return
   end
-  redis.call('ZADD', INDEX.processing, stamp(now + lease), id)
+  call('ZADD', INDEX.processing, stamp(now + lease), id)
   if worker then
-    redis.call('HSET', JOB .. id, 'worker', worker)
+    call('HSET', JOB .. id, 'worker', worker)
   end
   if job[3] then
     cancelled[#cancelled + 1] = id
@@ -34,10 +34,10 @@ local workers = tonumber(ARGV[6])
 for i = 7, 6 + workers * 4, 4 do
   local worker, status, id, fence = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local key = WORKER .. worker
-  if redis.call('HSET', key, 'status', status, 'job', id, 'host', host, 'pid', pid, 'heartbeat', stamp(now)) == 5 then
-    redis.call('HSET', key, 'started_at', stamp(now))
+  if call('HSET', key, 'status', status, 'job', id, 'host', host, 'pid', pid, 'heartbeat', NOW) == 5 then
+    call('HSET', key, 'started_at', NOW)
   end
-  redis.call('EXPIRE', key, life)
+  call('EXPIRE', key, life)
   alive[#alive + 1] = expiry
   alive[#alive + 1] = worker
   if id ~= '' then
@@ -48,21 +48,25 @@ for i = 7 + workers * 4, #ARGV, 2 do
   renew(ARGV[i], ARGV[i + 1])
 end
 if #alive > 0 then
-  redis.call('ZADD', WORKERS, unpack(alive))
+  call('ZADD', WORKERS, unpack(alive))
 end
-redis.call('ZADD', RUNNERS, expiry, runner)
-redis.call('ZREMRANGEBYSCORE', WORKERS, '-inf', stamp(now))
-redis.call('ZREMRANGEBYSCORE', RUNNERS, '-inf', stamp(now))
+call('ZADD', RUNNERS, expiry, runner)
+call('ZREMRANGEBYSCORE', WORKERS, '-inf', NOW)
+call('ZREMRANGEBYSCORE', RUNNERS, '-inf', NOW)
 
-if not newer() then
-  promote_due()
-  reap_expired()
+local known = call('MGET', SCHEMA, prefix .. 'stop_signal', ORIGIN)
+local retry, first_lease
+if newer(known[1]) then
+  retry, first_lease = first_due('failed'), first_due('processing')
+else
+  retry, first_lease = promote_due()
 end
-if redis.call('EXISTS', SCHEMA) == 1 then
-  redis.call('SET', ORIGIN, stamp(now), 'NX')  -- of a queue that was begun before there was such a key
+if known[1] and not known[3] then
+  call('SET', ORIGIN, NOW)  -- of a queue that was begun before there was such a key
+  known[3] = NOW
 end
-local left = redis.call('LLEN', QUEUE)
+local left = call('LLEN', QUEUE)
 if left > 0 then
   wake()
 end
-return { redis.call('GET', STOP_SIGNAL) or '', next_due(), left, lost, cancelled, redis.call('GET', ORIGIN) or '' }
+return { known[2] or '', until_due(math.min(retry, first_lease)), left, lost, cancelled, known[3] or '' }

@@ -1,6 +1,6 @@
 #!lua flags=no-writes,allow-stale
 -- How many jobs are in each state, and the names of the workers that are alive.
--- uses: keys time
+-- uses: keys time indexes workers
 --
 -- KEYS[1]   namespace
 -- ARGV      states
@@ -12,6 +12,6 @@ end
 return {
   counts,
   redis.call('ZRANGEBYSCORE', WORKERS, stamp(now), '+inf'),
-  redis.call('GET', STOP_SIGNAL) or '',
-  redis.call('LRANGE', SET_ASIDE, 0, 99),
+  redis.call('GET', prefix .. 'stop_signal') or '',
+  redis.call('LRANGE', prefix .. 'set_aside', 0, 99),
 }

@@ -1,6 +1,6 @@
 #!lua flags=no-writes,allow-stale
 -- One page of jobs in the given states, those that changed last first.
--- uses: keys
+-- uses: keys indexes
 --
 -- KEYS[1]   namespace
 -- ARGV      how many, score and id after which to go on ('' '' for the first page), then states

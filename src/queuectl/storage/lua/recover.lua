@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Frees the leases of runners that are known to be dead, without waiting for their end.
--- uses: keys time lifecycle
+-- uses: state crash
 --
 -- KEYS[1]   namespace
 -- ARGV      how many leases to pass over, how many to look at, then the names of the dead runners
@@ -10,12 +10,14 @@ for i = 3, #ARGV do
   dead[ARGV[i]] = true
 end
 local skip, count = tonumber(ARGV[1]), tonumber(ARGV[2])
-local ids = redis.call('ZRANGE', INDEX.processing, skip, skip + count - 1)
+local ids = call('ZRANGE', INDEX.processing, skip, skip + count - 1)
 local freed = 0
 for _, id in ipairs(ids) do
-  if dead[field(id, 'owner') or ''] and field(id, 'status') == 'processing' then
-    crashed(id)
+  local job = dead[field(id, 'owner') or ''] and read(id) or {}
+  if job.state == 'processing' then
+    crashed(job)
     freed = freed + 1
   end
 end
+commit()
 return { #ids < count and -1 or skip + #ids - freed, freed }

@@ -1,13 +1,11 @@
 #!lua flags=allow-oom
--- Takes the stop signal back: workers that still finish their jobs go on.
--- uses: keys time lifecycle
+-- Removes the stop signal: workers that still finish their jobs go on.
+-- uses: messages
 --
 -- KEYS[1]   namespace
 -- Reply     1 if it was set, else 0
-if redis.call('DEL', STOP_SIGNAL) == 0 then
+if call('DEL', prefix .. 'stop_signal') == 0 then
   return 0
 end
-for _, runner in ipairs(redis.call('ZRANGEBYSCORE', RUNNERS, stamp(now), '+inf')) do
-  tell(runner, 'resume')
-end
+tell_all('resume')
 return 1

@@ -7,6 +7,6 @@
 -- Reply     its state now, or '' when there is no such job
 local state = field(ARGV[1], 'status')
 if state then
-  redis.call('HSET', JOB .. ARGV[1], 'watched', '1')
+  call('HSET', JOB .. ARGV[1], 'ties', 'watched')
 end
 return state or ''

@@ -9,9 +9,8 @@ from functools import partial
 from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
-from queuectl.model.job import Outcome
-from queuectl.model.job_limits import NO_LIMITS
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Lease
+from queuectl.model.outcome import Outcome
 from queuectl.worker.attempt import process
 from queuectl.worker.attempt.limiter import Limiter
 from queuectl.worker.attempt.process import Ending, JobProcess
@@ -102,7 +101,7 @@ class Attempts:
         """
         worker = self.free.pop()
         try:
-            entry = None if lease.limits is NO_LIMITS else self._limiter.prepare(lease)
+            entry = self._limiter.prepare(lease)
             pid, output = self._spawner.start(lease, environment, worker, entry)
         except CannotStart as error:
             self.free.append(worker)
@@ -116,11 +115,9 @@ class Attempts:
         self._running[pid] = running
         self.started += 1
         self._unwatched.append(running)
-        if lease.limits is not NO_LIMITS:
-            self._limiter.began(running)
-        if lease.timeout:
-            ending = process.timed_out(lease.timeout)
-            running.timer = self._loop.after(lease.timeout, partial(self.end, running, ending))
+        self._limiter.began(running)
+        if timeout := lease.job.options.timeout:
+            running.timer = self._loop.after(timeout, partial(self.end, running, process.TIMED_OUT))
         self._watching.plan(WATCH_SECONDS)
 
     def _watch_outputs(self) -> None:
@@ -174,15 +171,14 @@ class Attempts:
             if running.timer is not None:
                 running.timer.cancel()
             running.finish()
-            if running.lease.limits is not NO_LIMITS:
-                breach = self._limiter.ended(running, cpu_seconds)
-                running.ending = running.ending or breach
+            breach = self._limiter.ended(running, cpu_seconds)
+            running.ending = running.ending or breach
             self.mean_seconds += (at - running.started_at - self.mean_seconds) / 8
             outcome = running.outcome(status, at)
             if outcome is not None:
                 if running.log is not None and running.log.error is not None:
                     self._reporter.say_once(f"a log can't be written: {running.log.error}")
-                    outcome = outcome._replace(reason=f"{outcome.reason or 'exit code 0'}; its log is not complete")
+                    outcome = outcome._replace(detail="its log is not complete")
                 self._report(running.lease, outcome, running.worker)
         return bool(ended)
 
@@ -200,7 +196,7 @@ class Attempts:
         return [p for p in self.running if (p.lease.job_id, p.lease.fence) == (job_id, fence)]
 
     def _log_of(self, lease: Lease) -> LogWriter:
-        return LogWriter(self._home, lease.job_id, lease.attempts + 1, lease.fence)
+        return LogWriter(self._home, lease.job_id, lease.job.attempts + 1, lease.fence)
 
     def _write_log(self, lease: Lease, text: str) -> None:
         log = self._log_of(lease)

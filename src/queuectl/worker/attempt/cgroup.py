@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from queuectl.storage.codec import Lease
+    from queuectl.model.job import Lease
 
 EMPTY_SECONDS = 1.0
 """How long a group is waited for until all that was killed in it has ended."""
@@ -34,7 +34,7 @@ class JobGroup:
     """The control group of one attempt. OSError if it can't be made."""
 
     def __init__(self, base: str, runner: str, lease: Lease) -> None:
-        self._limits = lease.limits
+        self._limits = lease.job.options
         self._path = os.path.join(base, f"{_JOB}{runner}.{lease.job_id}.{lease.fence}")
         os.mkdir(self._path)
         try:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from queuectl.storage.codec import Lease
-from queuectl.worker.attempt import process
+from queuectl.model.job import Lease
+from queuectl.model.outcome import RETRY
 from queuectl.worker.attempt.cgroup import JobGroup
 from queuectl.worker.attempt.process import Ending, JobProcess
 from queuectl.worker.attempt.process_tree import ProcessTable, ProcessTree
@@ -96,8 +96,9 @@ class Limiter:
 
     def ended(self, running: JobProcess, cpu_seconds: float) -> Ending | None:
         """Its leader has ended, and has used so much; gives why it failed if it did not keep its limits."""
-        limits = running.lease.limits
-        name = "cpu_time" if 0 < limits.cpu_time < cpu_seconds else None
+        if running not in self._meters:
+            return None
+        name = "cpu_time" if 0 < running.lease.job.options.cpu_time < cpu_seconds else None
         group = self._groups.pop(running, None)
         if group is not None:
             if self._meters[running] is group:
@@ -107,7 +108,7 @@ class Limiter:
             self._plan(LOOK_SECONDS)
         self._meters.pop(running, None)
         self._half_ended.pop(running, None)
-        return None if name is None else process.limit_exceeded(limits, name)
+        return None if name is None else Ending(RETRY, name)
 
     def _tree_of(self, running: JobProcess) -> ProcessTree:
         return ProcessTree(running.pid, running.lease, self._table)
@@ -141,7 +142,7 @@ class Limiter:
         return None
 
     def _stop(self, running: JobProcess, name: str) -> None:
-        ending = process.limit_exceeded(running.lease.limits, name)
+        ending = Ending(RETRY, name)
         if name not in AT_ONCE:
             self._end(running, ending)
             return
@@ -163,4 +164,5 @@ class Limiter:
 
 
 def _needs_watch(lease: Lease) -> bool:
-    return bool(lease.limits.memory or lease.limits.cpu_time or lease.limits.max_processes)
+    options = lease.job.options
+    return bool(options.memory or options.cpu_time or options.max_processes)

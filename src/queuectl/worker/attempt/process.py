@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from queuectl.logs.writer import LogWriter
-from queuectl.model.job import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
-from queuectl.model.job_limits import JobLimits
-from queuectl.model.reason import KILLED_BY, TIMED_OUT
-from queuectl.storage.codec import Lease
+from queuectl.model import cause
+from queuectl.model.job import Lease
+from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.worker.attempt.spawn import CannotStart
 from queuectl.worker.timers import Timer
 
@@ -21,23 +20,15 @@ READ_BYTES = 65_536
 
 
 class Ending(NamedTuple):
-    """Why we end a process ourselves, and what is reported of it then."""
+    """Why we kill a process ourselves, and what is reported of it then; see `queuectl.model.cause`."""
 
     verdict: str
-    reason: str = ""
+    cause: str = ""
 
 
-def timed_out(seconds: float) -> Ending:
-    """It took longer than its timeout."""
-    return Ending(RETRY, f"{TIMED_OUT} after {seconds:g} s")
-
-
-def limit_exceeded(limits: JobLimits, name: str) -> Ending:
-    """It used more than it was allowed to."""
-    return Ending(RETRY, limits.reason(name))
-
-
-BY_PERSON = Ending(CANCELLED, "cancelled")
+TIMED_OUT = Ending(RETRY, cause.TIMEOUT)
+OUTPUT_EXCEEDED = Ending(RETRY, "max_output")
+BY_PERSON = Ending(CANCELLED, cause.CANCELLED)
 BY_DRAIN = Ending(HANDED_BACK)
 BY_POOL_DEATH = Ending(CRASHED)
 LEASE_LOST = Ending("")
@@ -66,7 +57,7 @@ class JobProcess:
         self.watched = False
         self.log: LogWriter | None = None
         self._open_log = open_log
-        self._room = lease.limits.max_output or sys.maxsize
+        self._room = lease.job.options.max_output or sys.maxsize
         self.started_at = started_at
         self.ending: Ending | None = None
         self.timer: Timer | None = None
@@ -85,7 +76,7 @@ class JobProcess:
     @property
     def overflow(self) -> Ending | None:
         """Why it is to be ended if it has printed more than it may."""
-        return limit_exceeded(self.lease.limits, "max_output") if self._room < 0 else None
+        return OUTPUT_EXCEEDED if self._room < 0 else None
 
     def _keep(self, data: bytes) -> None:
         self._room -= len(data)
@@ -142,30 +133,24 @@ class JobProcess:
             if not ending.verdict:
                 return None
             if ending.verdict == RETRY:
-                return failure(self.lease, None, ending.reason, duration)
-            return Outcome(ending.verdict, None, ending.reason, duration)
+                return failure(self.lease, None, ending.cause, duration=duration)
+            return Outcome(ending.verdict, None, ending.cause, duration=duration)
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
-            return Outcome(COMPLETED, 0, "", duration)
+            return Outcome(COMPLETED, 0, duration=duration)
         if code < 0:
-            return failure(self.lease, 128 - code, f"{KILLED_BY}{_signal_name(-code)}", duration)
-        return failure(self.lease, code, f"exit code {code}", duration)
+            return failure(self.lease, 128 - code, cause.of_signal(-code), duration=duration)
+        return failure(self.lease, code, cause.of_exit(code), duration=duration)
 
 
-def failure(lease: Lease, exit_code: int | None, reason: str, duration: float = 0.0) -> Outcome:
+def failure(lease: Lease, exit_code: int | None, why: str, detail: str = "", *, duration: float = 0.0) -> Outcome:
     """A failed attempt: another follows if the job's policy allows it."""
-    if lease.policy.allows_retry(lease.attempts + 1):
-        return Outcome(RETRY, exit_code, reason, duration, lease.policy.delay_seconds(lease.attempts))
-    return Outcome(DEAD, exit_code, reason, duration)
+    job = lease.job
+    if job.policy.allows_retry(job.attempts + 1):
+        return Outcome(RETRY, exit_code, why, detail, duration, job.policy.delay_seconds(job.attempts))
+    return Outcome(DEAD, exit_code, why, detail, duration)
 
 
 def not_started(lease: Lease, error: CannotStart) -> Outcome:
     """An attempt whose command could not even be started."""
-    return failure(lease, error.exit_code, error.reason)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    return failure(lease, error.exit_code, cause.START, error.reason)

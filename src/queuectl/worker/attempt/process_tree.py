@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Lease
 from queuectl.worker.attempt import descendants
 from queuectl.worker.attempt.descendants import HIDDEN
 
@@ -92,7 +92,7 @@ class ProcessTree:
     def __init__(self, leader: int, lease: Lease, table: ProcessTable) -> None:
         self._leader = leader
         self._job = lease.job_id.encode()
-        self._limits = lease.limits
+        self._limits = lease.job.options
         self._table = table
         self._known: dict[int, Process] = {}
         self._ticks_gone = 0

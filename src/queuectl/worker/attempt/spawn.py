@@ -8,7 +8,7 @@ import signal
 from collections.abc import Mapping
 
 from queuectl.model.command import EXEC
-from queuectl.storage.codec import Lease
+from queuectl.model.job import Job, Lease
 from queuectl.worker.attempt import plain
 
 Files = list[tuple[int, int, int]]
@@ -69,14 +69,14 @@ class Spawner:
         environ = {
             **environment,
             b"QUEUECTL_JOB_ID": lease.job_id.encode(),
-            b"QUEUECTL_ATTEMPT": b"%d" % (lease.attempts + 1),
+            b"QUEUECTL_ATTEMPT": b"%d" % (lease.job.attempts + 1),
             b"QUEUECTL_FENCE": b"%d" % lease.fence,
-            b"QUEUECTL_QUEUE": lease.queue.encode(),
+            b"QUEUECTL_QUEUE": lease.job.queue.encode(),
             b"QUEUECTL_WORKER": worker.encode(),
         }
-        _enter(lease.cwd)
-        if lease.cwd:
-            environ[b"PWD"] = lease.cwd
+        _enter(lease.job.cwd)
+        if lease.job.cwd:
+            environ[b"PWD"] = lease.job.cwd
         reader, writer = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         files = [
             (os.POSIX_SPAWN_DUP2, self._null, 0),
@@ -85,9 +85,9 @@ class Spawner:
         ]
         try:
             if entry is None:
-                pid = self._run(lease, environ, files)
+                pid = self._run(lease.job, environ, files)
             else:
-                pid = self._run_within(entry, lease, environ, files)
+                pid = self._run_within(entry, lease.job, environ, files)
         except ValueError as error:  # a variable without a name, or with a NUL byte
             os.close(reader)
             raise CannotStart(NOT_EXECUTABLE, f"its environment can't be used: {error}") from None
@@ -99,15 +99,15 @@ class Spawner:
         os.set_blocking(reader, False)
         return pid, reader
 
-    def _run(self, lease: Lease, environ: Mapping[bytes, bytes], files: Files) -> int:
+    def _run(self, job: Job, environ: Mapping[bytes, bytes], files: Files) -> int:
         path = environ.get(b"PATH", _DEFAULT_PATH)
-        if lease.form == EXEC:
-            argv = lease.command.split(b"\0")
+        if job.form == EXEC:
+            argv = job.command.split(b"\0")
             program = _find(argv[0], path)
             if program is None:
                 raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
             return self._run_program(program, argv, environ, files)
-        words = plain.words(lease.command)
+        words = plain.words(job.command)
         if words and (program := _find(words[0], path)):
             try:
                 return self._exec(program, words, environ, files)
@@ -115,15 +115,15 @@ class Spawner:
                 if _no_room(error):
                     raise
                 # Whatever else is wrong with the program, the shell says it in its own words.
-        return self._run_program(_SHELL, [b"sh", b"-c", lease.command], environ, files)
+        return self._run_program(_SHELL, [b"sh", b"-c", job.command], environ, files)
 
-    def _run_within(self, entry: bytes, lease: Lease, environ: Mapping[bytes, bytes], files: Files) -> int:
-        if lease.form == EXEC:
-            argv = lease.command.split(b"\0")
+    def _run_within(self, entry: bytes, job: Job, environ: Mapping[bytes, bytes], files: Files) -> int:
+        if job.form == EXEC:
+            argv = job.command.split(b"\0")
             if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
                 raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
         else:
-            argv = [_SHELL, b"-c", lease.command]
+            argv = [_SHELL, b"-c", job.command]
         return self._run_program(_SHELL, [b"sh", b"-c", _ENTER, b"sh", entry, *argv], environ, files)
 
     def _run_program(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
 from queuectl.logs import retention
-from queuectl.model.config import RETENTION_DEFAULTS
+from queuectl.options import Retention
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
@@ -25,7 +25,7 @@ LONGEST_SECONDS = 300
 SWEEP_SECONDS = 3600.0
 """Between two looks through all logs, for those of jobs that another host removed."""
 
-LOG_AGE_SECONDS = 86_400.0 + max(RETENTION_DEFAULTS["completed_retention"], RETENTION_DEFAULTS["dead_retention"])
+LOG_AGE_SECONDS = 86_400.0 + max(Retention.completed_retention.default, Retention.dead_retention.default)
 """Logs younger than this are never taken for left behind: they may be another queue's, in the same folder.
 
 Those of jobs that this host removes go at once; this is for the logs of jobs that another host removed.
@@ -96,7 +96,7 @@ class Maintenance:
         bury_dead_pools(self._settings, storage, self._host)
         removed = [""] * CHUNK
         while len(removed) == CHUNK:
-            removed = storage.prune(RETENTION_DEFAULTS)
+            removed = storage.prune()
             retention.remove(self._settings.home, removed)
         if sweep:
             sweeper = retention.LogSweeper(self._settings.home, storage.exist, LOG_AGE_SECONDS)

@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from queuectl.model.job import DEAD, Outcome
+from queuectl.model import cause
+from queuectl.model.job import Lease
+from queuectl.model.outcome import DEAD, Outcome
 from queuectl.settings import Settings
-from queuectl.storage import calls
-from queuectl.storage.calls import Claim, Pulse, Spoiled, WorkerState
-from queuectl.storage.codec import Lease
-from queuectl.storage.encoding import unpack_variables
+from queuectl.storage import calls, variables
+from queuectl.storage.calls import Claim, Invalid, Pulse, WorkerState
 from queuectl.storage.keys import Keys
 from queuectl.storage.replies import newer_schema
 from queuectl.storage.scripts import CHUNK
@@ -36,7 +36,7 @@ GATHER_SECONDS = 0.005
 BATCH = 128
 """Results that one exchange carries at most."""
 
-Result = tuple[Lease | Spoiled, Outcome, str]
+Result = tuple[Lease | Invalid, Outcome, str]
 
 
 class Crew(Protocol):
@@ -131,7 +131,7 @@ class Dispatcher:
 
     # What the crew says ---------------------------------------------------------------------------
 
-    def report(self, lease: Lease | Spoiled, outcome: Outcome, worker: str) -> None:
+    def report(self, lease: Lease | Invalid, outcome: Outcome, worker: str) -> None:
         """A job ended; it goes with the next exchange."""
         self._results.append((lease, outcome, worker))
 
@@ -197,7 +197,7 @@ class Dispatcher:
 
     def _fetched(self, digest: str, packed: bytes | None) -> None:
         self._fetching.discard(digest)
-        self._crew.know_environment(digest, unpack_variables(packed or b""))
+        self._crew.know_environment(digest, variables.unpack(packed or b""))
 
     @property
     def closing(self) -> bool:
@@ -249,7 +249,7 @@ class Dispatcher:
         if want > 0:
             self._parts += 1
             self._hungry = False  # what is heard from now on is news, and not answered by this claim
-            claim = calls.claim(self._runner, self._host, self._lease_seconds, want)
+            claim = calls.claim(self._runner, self._lease_seconds, want)
             trio.work.call(claim, partial(self._claimed, want))
 
     def _finished(self, states: list[str]) -> None:
@@ -265,8 +265,8 @@ class Dispatcher:
         if not self._held_leases and self._exchange_since is not None:
             self._guard.renewed(self._exchange_since)  # these leases are all that we hold
         self._part_done()
-        for spoiled in claim.spoiled:
-            self.report(spoiled, Outcome(DEAD, None, spoiled.reason), self._runner)
+        for invalid in claim.invalid:
+            self.report(invalid, Outcome(DEAD, None, cause.INVALID, invalid.reason), self._runner)
         if claim.newer != self._newer:
             self._newer = claim.newer
             Reporter.say(f"{newer_schema(claim.newer)} No job is taken." if claim.newer else "taking jobs again")
@@ -276,7 +276,7 @@ class Dispatcher:
         if claim.stopped:
             self._crew.stop()
             return
-        if claim.pending > 0 or len(claim.leases) + len(claim.spoiled) == want:
+        if claim.pending > 0 or len(claim.leases) + len(claim.invalid) == want:
             self._hungry = True
         self._plan(claim.next_due)
         self._crew.take(claim.leases)
@@ -298,7 +298,7 @@ class Dispatcher:
     def _stir(self) -> None:
         """A claim of none: it promotes what is due, and leaves a token for others if there is work."""
         if self._lines.trio is not None and not self._closing:
-            claim = calls.claim(self._runner, self._host, self._lease_seconds, 0)
+            claim = calls.claim(self._runner, self._lease_seconds, 0)
             self._lines.trio.work.call(claim, lambda claim: self._plan(claim.next_due))
 
     # Heartbeat and lease --------------------------------------------------------------------------
@@ -379,19 +379,16 @@ class Dispatcher:
     def _gained(self, trio: Trio) -> None:
         if self._connected_before:
             self._disowning = True  # no claim before it is done: it would be given back as unknown
-            self._disown(0)
+            known = [*self._crew.leases(), *(lease for lease, _, _ in self._results)]
+            trio.work.call(calls.disown(self._runner, known), self._disowned)
         self._connected_before = True
         self._hungry = True
         self._listen_for_messages(trio)
         self.beat()
 
-    def _disown(self, skip: int) -> None:
-        """The server may have given us jobs in an answer that we never got."""
-        if skip < 0:
-            self._disowning = False
-        elif self._lines.trio is not None:
-            known = [*self._crew.leases(), *(lease for lease, _, _ in self._results)]
-            self._lines.trio.work.call(calls.disown(self._runner, skip, known), self._disown)
+    def _disowned(self, _: int) -> None:
+        """The server has taken back what it gave us in an answer that we never got."""
+        self._disowning = False
 
     def _lost(self, strayed: bool) -> None:
         if strayed:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from queuectl.model.job import HANDED_BACK, Outcome
+from queuectl.model.job import Lease
+from queuectl.model.outcome import HANDED_BACK, Outcome
 from queuectl.settings import Settings
 from queuectl.storage.calls import Claim, WorkerState
-from queuectl.storage.codec import Lease
 from queuectl.worker.attempt import descendants, process
 from queuectl.worker.attempt.attempts import Attempts
 from queuectl.worker.attempt.sweeper import Sweeper
@@ -243,7 +243,7 @@ class Runner:
             if self._no_room or not self._attempts.free:
                 break
             lease = self._ready.popleft()
-            variables = self._environments.get(lease.env)
+            variables = self._environments.get(lease.job.env)
             if variables is None:
                 waits.append(lease)
             else:
@@ -253,7 +253,7 @@ class Runner:
             self._ahead_planned = True
             self._loop.after(SHORT_SECONDS, partial(self._check_ahead, self._attempts.started))
         for lease in waits:
-            self._dispatcher.fetch_environment(lease.env)
+            self._dispatcher.fetch_environment(lease.job.env)
 
     def _check_ahead(self, started_then: int) -> None:
         """Jobs claimed ahead go back once all workers are held up: others may be free for them."""

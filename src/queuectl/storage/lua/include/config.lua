@@ -1,22 +1,27 @@
--- Settings of the whole queue, as model/config.py has them. Anybody may write to their hash: what is no
--- number, or out of bounds, counts as not set.
-local YEAR = 366 * 86400
-local MOST = {
-  max_retries = 1000,
-  backoff_base = YEAR,
-  backoff_factor = 1000,
-  timeout = YEAR,
-  completed_retention = 100 * YEAR,
-  dead_retention = 100 * YEAR,
-  max_finished = 1000000000,
-}
-local WHOLE = { max_retries = true, max_finished = true }
+-- Settings of the whole queue.
+-- uses: keys
+local CONFIG = prefix .. 'config'
 
--- `text` if it is a value for this setting, else nil. Lua alone would take ' 3', '0x10', 'inf' and 'nan', too.
-local function setting(name, text)
-  if not text or string.find(text, '[^%d.e+-]') or WHOLE[name] and not string.find(text, '^[+-]?%d+$') then
+-- `text` if it is a number that Python's bounds allow, else nil: anybody may write to the hash. Lua alone would take
+-- ' 3', '0x10', 'inf' and 'nan', too. `whole` is '1' for settings that count something.
+local function checked(text, most, whole)
+  if not text or string.find(text, '[^%d.e+-]') or whole == '1' and not string.find(text, '^[+-]?%d+$') then
     return nil
   end
   local number = tonumber(text)
-  return number and number >= 0 and number <= MOST[name] and text or nil
+  return number and number >= 0 and number <= tonumber(most) and text or nil
+end
+
+-- The settings in force. `rows`: name, default, most, whole, name, default ...; gives name -> text.
+local function settings(rows)
+  local names, values = {}, {}
+  for i = 1, #rows, 4 do
+    names[#names + 1] = rows[i]
+  end
+  local stored = #names > 0 and call('HMGET', CONFIG, unpack(names)) or {}
+  for i, name in ipairs(names) do
+    local at = 4 * i - 3
+    values[name] = checked(stored[i], rows[at + 2], rows[at + 3]) or rows[at + 1]
+  end
+  return values
 end

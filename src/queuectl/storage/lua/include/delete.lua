@@ -1,10 +1,11 @@
--- Removes a job and all that belongs to it on the server. Uses keys.
+-- Removes a job and all that belongs to it on the server.
+-- uses: keys indexes ids environment
 local function delete(id, state)
   local env = field(id, 'env')
-  redis.call('DEL', JOB .. id)
-  redis.call('ZREM', INDEX[state], id)
-  redis.call('SREM', IDS .. string.sub(id, 1, 4), id)
-  if env and redis.call('HINCRBY', ENV .. env, 'jobs', -1) <= 0 then
-    redis.call('DEL', ENV .. env)
+  call('DEL', JOB .. id)
+  call('ZREM', INDEX[state], id)
+  call('SREM', bucket(id), id)
+  if env and call('HINCRBY', ENV .. env, 'jobs', -1) <= 0 then
+    call('DEL', ENV .. env)
   end
 end

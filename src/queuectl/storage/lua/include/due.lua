@@ -1,40 +1,44 @@
 -- What time itself brings about; every claim and heartbeat does some of it, so no leader is needed.
--- Uses keys, time and lifecycle.
+-- uses: keys time state crash
 local DUE_AT_ONCE = 100
 
+-- When the first job of an index is due; math.huge if there is none.
+local function first_due(state)
+  return tonumber(call('ZRANGE', INDEX[state], 0, 0, 'WITHSCORES')[2] or math.huge)
+end
+
+local function each_due(state, act)
+  for i, id in ipairs(call('ZRANGEBYSCORE', INDEX[state], '-inf', NOW, 'LIMIT', 0, DUE_AT_ONCE)) do
+    local job = read(id)
+    if job.state == state then
+      act(job, i)
+    else
+      call('ZREM', INDEX[state], id)
+    end
+  end
+  commit(true)
+  return first_due(state)
+end
+
+local function promote(job, i)
+  leave(job, 'pending')
+  enter(job, 'pending', stamp(now + i / 1000000))
+end
+
+-- Puts retries whose time has come back into the queue, frees leases that have ended, at most 100 of each. Gives the
+-- times at which the next ones are due.
 local function promote_due()
-  local due = redis.call('ZRANGEBYSCORE', INDEX.failed, '-inf', stamp(now), 'LIMIT', 0, DUE_AT_ONCE)
-  for i, id in ipairs(due) do
-    if field(id, 'status') == 'failed' then
-      redis.call('HDEL', JOB .. id, 'next_retry_at')
-      make_pending(id, 'failed', now + i / 1000000, false)
-    else
-      redis.call('ZREM', INDEX.failed, id)
-    end
+  local retry, lease = first_due('failed'), first_due('processing')
+  if retry <= now then
+    retry = each_due('failed', promote)
   end
-  return #due
+  if lease <= now then
+    lease = each_due('processing', crashed)
+  end
+  return retry, lease
 end
 
-local function reap_expired()
-  local expired = redis.call('ZRANGEBYSCORE', INDEX.processing, '-inf', stamp(now), 'LIMIT', 0, DUE_AT_ONCE)
-  for _, id in ipairs(expired) do
-    if field(id, 'status') == 'processing' then
-      crashed(id)
-    else
-      redis.call('ZREM', INDEX.processing, id)
-    end
-  end
-  return #expired
-end
-
--- Seconds until the next retry or the next end of a lease, as text; '' when nothing is planned.
-local function next_due()
-  local soonest
-  for _, index in ipairs({ INDEX.failed, INDEX.processing }) do
-    local first = redis.call('ZRANGE', index, 0, 0, 'WITHSCORES')[2]
-    if first and (not soonest or tonumber(first) < soonest) then
-      soonest = tonumber(first)
-    end
-  end
-  return soonest and string.format('%.6f', math.max(0, soonest - now)) or ''
+-- Seconds until `moment`, as text; '' when nothing is planned.
+local function until_due(moment)
+  return moment < math.huge and string.format('%.6f', math.max(0, moment - now)) or ''
 end

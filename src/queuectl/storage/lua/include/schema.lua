@@ -1,8 +1,10 @@
--- The version of the layout of keys and fields. Uses keys.
+-- The version of the layout of keys and fields, and when the queue began.
+-- uses: keys
 local LAYOUT = 1
+local SCHEMA = prefix .. 'schema'
+local ORIGIN = prefix .. 'origin'
 
--- The server's version if it is later than ours, else nil: what we don't know must not be touched.
-local function newer()
-  local schema = redis.call('GET', SCHEMA)
+-- `schema` if it is later than ours, else nil: what we don't know must not be touched.
+local function newer(schema)
   return schema and not ((tonumber(schema) or math.huge) <= LAYOUT) and schema or nil
 end

@@ -1,0 +1,77 @@
+"""Why an attempt failed or a job ended, as data: a word, with a number where one belongs to it.
+
+``exit:7``, ``signal:9``, ``timeout``, the name of a limit (``memory``, ``cpu_time``, ``max_output``,
+``max_processes``), ``start`` (the command could not be started), ``crash`` (its worker died), ``cancelled``,
+``cleared``, ``invalid`` (the record is no job). Empty for a success. Sentences are made here, at the edge, and
+nothing reads one back; ``detail`` is what else there is to say, in words.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from queuectl.options import OPTIONS, JobOptions
+
+TIMEOUT = "timeout"
+START = "start"
+CRASH = "crash"
+CANCELLED = "cancelled"
+CLEARED = "cleared"
+INVALID = "invalid"
+
+_LIMITS = {
+    "memory": "memory limit",
+    "cpu_time": "CPU time limit",
+    "max_output": "output limit",
+    "max_processes": "process limit",
+}
+
+
+def of_exit(code: int) -> str:
+    """The command exited with ``code``, which is not 0."""
+    return f"exit:{code}"
+
+
+def of_signal(number: int) -> str:
+    """The command was killed by a signal."""
+    return f"signal:{number}"
+
+
+def in_short(cause: str, detail: str = "") -> str:
+    """A cause in a word or two, for where a sentence has no room: ``exit 7``, ``SIGKILL``, ``memory limit``."""
+    kind, _, number = cause.partition(":")
+    if kind == "signal":
+        return _signal_name(number)
+    words = {"exit": f"exit {number}", CRASH: "worker died", START: "not started", INVALID: "invalid"}
+    return words.get(kind) or _LIMITS.get(kind) or cause or detail
+
+
+def sentence(cause: str, detail: str = "", options: JobOptions | None = None, crashes: int = 0) -> str:
+    """A cause in words, without a full stop; empty for a success. ``options`` are the job's, for its limits."""
+    kind, _, number = cause.partition(":")
+    if kind == "exit":
+        said = f"exit code {number}"
+    elif kind == "signal":
+        said = f"killed by {_signal_name(number)}"
+    elif kind == TIMEOUT:
+        said = "timed out" + (f" after {_words('timeout', options)}" if options else "")
+    elif kind in _LIMITS:
+        said = f"{_LIMITS[kind]}" + (f" of {_words(kind, options)}" if options else "") + " exceeded"
+    elif kind == CRASH:
+        said = "its worker died" + (f" ({crashes} {'time' if crashes == 1 else 'times'})" if crashes else "")
+    elif kind in (START, INVALID):
+        return detail or kind
+    else:
+        said = cause  # a later version's, perhaps
+    return f"{said}; {detail}" if said and detail else said or detail
+
+
+def _words(name: str, options: JobOptions) -> str:
+    return OPTIONS[name].kind.words(getattr(options, name))
+
+
+def _signal_name(number: str) -> str:
+    try:
+        return signal.Signals(int(number)).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,5 @@
+"""Queues: names under which jobs wait."""
+
+from __future__ import annotations
+
+DEFAULT_QUEUE = "default"

@@ -1,0 +1,163 @@
+"""What a value may be: one check for every number, size, length of time and text that comes from outside.
+
+A `Kind` reads a value of one sort and writes it again. ``name`` in the messages is what the user called it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from queuectl.errors import InvalidInput
+
+T = TypeVar("T")
+
+YEAR_SECONDS = 366 * 86_400.0
+UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+MAX_BYTES = 1 << 50
+
+
+class Kind(Generic[T]):
+    """A sort of value.
+
+    ``read(name, value)`` gives the value that a text or number stands for, or raises InvalidInput. ``text`` is how
+    it is stored, ``words`` how people read it. ``most`` and ``whole`` bound what a stranger may have stored.
+    """
+
+    __slots__ = ("metavar", "most", "read", "text", "whole", "words")
+
+    def __init__(
+        self,
+        metavar: str,
+        read: Callable[[str, object], T],
+        text: Callable[[T], str],
+        words: Callable[[T], str] | None = None,
+        most: float = math.inf,
+        whole: bool = False,
+    ) -> None:
+        self.metavar = metavar
+        self.read = read
+        self.text = text
+        self.words = words or text
+        self.most = most
+        self.whole = whole
+
+
+def seconds_up_to(most: float = YEAR_SECONDS) -> Kind[float]:
+    """A length of time, in seconds."""
+    return Kind("TIME", lambda name, value: seconds(name, value, most), number_text, span_text, most)
+
+
+def whole_up_to(most: int) -> Kind[int]:
+    """A count from 0 to ``most``."""
+    return Kind("N", lambda name, value: whole_number(name, value, 0, most), str, None, most, True)
+
+
+def number_up_to(most: float) -> Kind[float]:
+    """A number from 0 to ``most``."""
+    return Kind("F", lambda name, value: number(name, value, 0, most), number_text, None, most)
+
+
+def size_in_bytes() -> Kind[int]:
+    """A number of bytes."""
+    return Kind("SIZE", size, str, size_text, MAX_BYTES, True)
+
+
+def number_text(value: float) -> str:
+    """A number as it is stored: ``2`` rather than ``2.0``, and nothing lost."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def number(name: str, value: object, least: float, most: float) -> float:
+    """``value`` as a float between ``least`` and ``most``, else InvalidInput that names it."""
+    try:
+        result = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInput(f"{name} must be a number, not {_shown(value)}.") from None
+    if not least <= result <= most:  # false for NaN too
+        raise InvalidInput(f"{name} must be between {least:g} and {most:,.0f}, not {_shown(value)}.")
+    return result
+
+
+def whole_number(name: str, value: object, least: int, most: int) -> int:
+    """``value`` as an int between ``least`` and ``most``, else InvalidInput that names it."""
+    try:
+        result = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInput(f"{name} must be a whole number, not {_shown(value)}.") from None
+    if not least <= result <= most or result != float(value):  # type: ignore[arg-type]
+        raise InvalidInput(f"{name} must be a whole number from {least} to {most:,}, not {_shown(value)}.")
+    return int(result)
+
+
+def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: float = 0.0) -> float:
+    """A length of time: seconds, or numbers with units as in ``30s``, ``1.5h``, ``1h30m``, ``7d``."""
+    try:
+        result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInput(
+            f"{name} must be a number of seconds, or a time with s, m, h or d such as 90s or 1h30m,"
+            f" not {_shown(value)}."
+        ) from None
+    if not least <= result <= most:  # false for NaN too
+        raise InvalidInput(f"{name} must be between {least:g} and {most:,.0f} seconds, not {_shown(value)}.")
+    return result
+
+
+def _composed(text: str) -> float:
+    """The seconds of ``1h30m``: each unit at most once, the larger ones first."""
+    total, digits, last = 0.0, "", math.inf
+    for character in text:
+        if character not in UNITS:
+            digits += character
+            continue
+        unit = UNITS[character]
+        amount = float(digits)
+        if unit >= last or (last < math.inf and amount < 0):
+            raise ValueError
+        total, digits, last = total + amount * unit, "", unit
+    return total
+
+
+def size(name: str, value: object) -> int:
+    """A number of bytes, or one with a unit as in ``100k``, ``512M``, ``1.5GB``, ``2GiB``: powers of 1,024."""
+    text, unit = value, 1
+    if isinstance(value, str):
+        short = value.lower()
+        for ending in ("", "b", "ib"):
+            letter = short.removesuffix(ending)[-1:]
+            if short.endswith(ending) and letter in SIZES:
+                text, unit = short.removesuffix(ending)[:-1], SIZES[letter]
+    try:
+        result = float(text) * unit  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidInput(
+            f"{name} must be a number of bytes, or a size with k, M, G or T such as 512M, not {_shown(value)}."
+        ) from None
+    if not 0 <= result <= MAX_BYTES:  # false for NaN too
+        raise InvalidInput(f"{name} must be between 0 and {size_text(MAX_BYTES)}, not {_shown(value)}.")
+    return math.ceil(result)
+
+
+def size_text(count: int) -> str:
+    """A number of bytes as one would type it: ``512M``; exact."""
+    for unit, factor in reversed(SIZES.items()):
+        if count and count % factor == 0:
+            return f"{count // factor}{unit if unit == 'k' else unit.upper()}"
+    return f"{count} bytes"
+
+
+def span_text(value: float) -> str:
+    """A length of time as one would type it: ``1h30m``, ``2.5s``; exact."""
+    parts, rest = "", value
+    for unit, factor in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if rest >= factor and value == int(value):
+            parts, rest = f"{parts}{int(rest // factor)}{unit}", rest % factor
+    return parts + (f"{number_text(rest)}s" if rest or not parts else "")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

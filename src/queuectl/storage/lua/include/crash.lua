@@ -1,0 +1,26 @@
+-- The worker of a running job is gone. Its death is not the command's failure: no attempt is counted.
+-- uses: state
+local MAX_CRASHES = 5
+
+-- Adds one to a count of the job. A count that is damaged starts again: it must not stop every later script.
+local function count(id, name)
+  local counted = try('HINCRBY', JOB .. id, name, 1)
+  if type(counted) == 'number' and counted > 0 then
+    return counted
+  end
+  call('HSET', JOB .. id, name, 1)
+  return 1
+end
+
+-- Gives the state that the job has then.
+local function crashed(job)
+  local crashes = count(job.id, 'crashes')
+  local to = leave(job, crashes >= MAX_CRASHES and 'dead' or 'pending')
+  if to == 'pending' then
+    enter(job, to, NOW, 'cause', 'crash', 'detail', '')
+    return to
+  end
+  call('HDEL', JOB .. job.id, 'exit_code', 'detail')  -- of an attempt before
+  conclude(job, to, to == 'dead' and 'crash' or 'cancelled')
+  return to
+end

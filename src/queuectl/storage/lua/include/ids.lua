@@ -1,0 +1,7 @@
+-- The look-up of jobs by the first digits of their id.
+-- uses: keys
+local IDS = prefix .. 'ids:'
+
+local function bucket(id)
+  return IDS .. string.sub(id, 1, 4)
+end

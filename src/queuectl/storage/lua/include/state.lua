@@ -1,0 +1,113 @@
+-- How a job changes state: it leaves one and enters another, and `commit` writes what that means for indexes and
+-- lists, each with one command however many jobs there were. Nothing else touches them.
+-- uses: keys time indexes wake
+local DEAD_LETTER = prefix .. 'dead_letter'
+local DONE = prefix .. 'done:'
+local FINAL = { completed = true, dead = true, cancelled = true }
+
+local leaving, entering = {}, {}
+local to_front, to_back, to_dead_letter = {}, {}, {}
+
+local function list_of(lists, state)
+  local list = lists[state]
+  if not list then
+    list = {}
+    lists[state] = list
+  end
+  return list
+end
+
+-- What a change of state has to know of a job; its `state` is nil if there is no such job, or no hash in its place.
+local function read(id)
+  local fields = try('HMGET', JOB .. id, 'status', 'fence', 'attempts', 'cancel_requested', 'ties')
+  if fields.err then
+    return { id = id }
+  end
+  return {
+    id = id,
+    state = fields[1] or nil,
+    fence = fields[2],
+    attempts = fields[3],
+    cancel_requested = fields[4],
+    ties = fields[5],
+  }
+end
+
+-- Takes a job out of its state. Gives the state to enter in place of `to`: one that was cancelled while it ran is
+-- neither run again nor dead.
+local function leave(job, to)
+  local ids = list_of(leaving, job.state)
+  ids[#ids + 1] = job.id
+  if job.state == 'failed' then
+    call('HDEL', JOB .. job.id, 'next_retry_at')
+  elseif job.state == 'processing' and job.cancel_requested and to ~= 'completed' then
+    return 'cancelled'
+  end
+  return to
+end
+
+-- Puts a job into a state and sets further fields of it; `score` is a time as text. A job that ran already goes to the end of the queue that is
+-- taken next: it has waited its turn. A new job, without a state, has its fields already.
+local function enter(job, to, score, ...)
+  if job.state then
+    call('HSET', JOB .. job.id, 'status', to, ...)
+  end
+  local scores = list_of(entering, to)
+  scores[#scores + 1] = score
+  scores[#scores + 1] = job.id
+  if to == 'pending' then
+    local list = job.state == 'processing' and to_front or to_back
+    list[#list + 1] = job.id
+  elseif to == 'dead' then
+    to_dead_letter[#to_dead_letter + 1] = job.id
+  end
+  if job.ties and (FINAL[to] or to == 'failed') then
+    call('SPUBLISH', DONE .. job.id, to)
+  end
+end
+
+-- Enters a final state other than by a result of the command.
+local function conclude(job, to, cause)
+  enter(job, to, NOW, 'finished_at', NOW, 'cause', cause)
+end
+
+-- Puts a running job back into the queue, and counts nothing. Gives the state that it has then.
+local function hand_back(job)
+  local to = leave(job, 'pending')
+  if to == 'pending' then
+    enter(job, to, NOW)
+  else
+    conclude(job, to, 'cancelled')
+  end
+  return to
+end
+
+-- Writes what has left and entered since the last call. `quiet`: the caller wakes workers itself.
+local function commit(quiet)
+  for state, ids in pairs(leaving) do
+    call('ZREM', INDEX[state], unpack(ids))
+    leaving[state] = nil
+  end
+  for state, scores in pairs(entering) do
+    call('ZADD', INDEX[state], unpack(scores))
+    entering[state] = nil
+  end
+  if to_dead_letter[1] then
+    call('LPUSH', DEAD_LETTER, unpack(to_dead_letter))
+    to_dead_letter = {}
+  end
+  if not (to_back[1] or to_front[1]) then
+    return
+  end
+  if to_back[1] then
+    call('LPUSH', QUEUE, unpack(to_back))
+    to_back = {}
+  end
+  if to_front[1] then
+    call('RPUSH', QUEUE, unpack(to_front))
+    to_front = {}
+  end
+  if not quiet then
+    wake()
+  end
+end
