@@ -23,6 +23,7 @@ from benchmarks import (
     plots,
     printing_jobs,
     scale,
+    server_share,
     simple_commands,
     smoke,
 )
@@ -38,6 +39,7 @@ MEASURES = {
     "command-start": command_start,
     "pickup": pickup,
     "scale": scale,
+    "server-share": server_share,
     "memory": memory,
     "idle-pool": idle_pool,
     "busy-slots": busy_slots,

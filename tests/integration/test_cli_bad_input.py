@@ -37,6 +37,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.storage import RedisStorage
 from servers import running
+from steps import add_as
 from waiting import wait_until
 
 COMPLETED, DEAD, PENDING, PROCESSING = JobState.COMPLETED, JobState.DEAD, JobState.PENDING, JobState.PROCESSING
@@ -211,7 +212,7 @@ def test_an_id_that_nobody_has(queue: RedisStorage) -> None:
 
 def test_a_prefix_that_fits_several_jobs_lists_them(queue: RedisStorage) -> None:
     ids = ["abcd1234aaaa0000", "abcd1234bbbb0000", "abcd5678cccc0000"]
-    queue.enqueue([(job_id, b"true") for job_id in ids], defaults={}, options={})
+    add_as(queue, ids)
     for command in (["show"], ["cancel"], ["logs"], ["dlq", "retry"]):
         error = refused(*command, "abcd1234", code=NOT_FOUND)
         assert ids[0] in error
@@ -486,7 +487,7 @@ FOREIGN = {
 def test_hashes_that_are_no_valid_jobs_hold_nobody_up(queue: RedisStorage) -> None:
     foreign = {f"abcdef{number:010x}": name for number, name in enumerate(FOREIGN)}
     # As queuectl's own jobs are: in the list, the index and the table of prefixes.
-    queue.enqueue([(job_id, b"true") for job_id in foreign], defaults={}, options={"max_retries": "0"})
+    add_as(queue, foreign, max_retries="0")
     for job_id, name in foreign.items():
         queue.r.delete(f"queuectl:jobs:{job_id}")
         queue.r.hset(f"queuectl:jobs:{job_id}", mapping=FOREIGN[name])
@@ -521,7 +522,7 @@ def test_a_job_that_cannot_be_run_is_dead_with_a_reason(queue: RedisStorage) -> 
     with pool(queue):
         wait_until(lambda: queue.r.hget(f"queuectl:jobs:{job_id}", "status") == "dead")
     assert queue.r.lrange("queuectl:dead_letter", 0, -1) == [job_id]
-    reason = queue.r.hget(f"queuectl:jobs:{job_id}", "reason")
+    reason = queue.r.hget(f"queuectl:jobs:{job_id}", "detail")
     assert "not a valid job" in reason
     assert "timeout must be a number" in reason
 

@@ -92,7 +92,7 @@ def test_a_job_without_output_says_so_to_people_only(queue: RedisStorage) -> Non
 def test_a_log_of_another_host_is_there(queue: RedisStorage) -> None:
     job_id = enqueue("true")
     burst()
-    queue.r.hset(f"queuectl:jobs:{job_id}", "host", "elsewhere")
+    queue.r.hset(f"queuectl:jobs:{job_id}", "owner", "elsewhere-3fa2c1")
     assert "elsewhere" in run("logs", job_id).err
 
 
@@ -123,7 +123,7 @@ def test_following_a_job_that_is_over_gives_all_and_ends(queue: RedisStorage) ->
 def test_following_ends_when_the_job_is_cancelled_before_it_ran(queue: RedisStorage) -> None:
     job_id = enqueue("true")
     process = spawn("logs", "-f", job_id)
-    wait_until(lambda: queue.r.hexists(f"queuectl:jobs:{job_id}", "watched"))
+    wait_until(lambda: queue.r.hexists(f"queuectl:jobs:{job_id}", "ties"))
     run("cancel", job_id)
     assert finish(process).code == 0
 
@@ -143,7 +143,7 @@ def test_run_exits_with_the_jobs_code(queue: RedisStorage, code: int) -> None:
 def test_run_tells_how_a_job_was_ended(queue: RedisStorage, tmp_path: Path) -> None:
     with pool(queue, grace=0.1):
         assert (
-            "timed out after 0.2 s"
+            "timed out after 0.2s"
             in run("run", "--timeout", "0.2", "--max-retries", "0", "sleep 100", code=124).err
         )
         run("run", "--max-retries", "0", "kill -9 $$", code=137)
@@ -265,7 +265,7 @@ def test_followers_tell_of_a_failure_without_output_that_came_before_them(queue:
         wait_for(queue, job_id, JobState.FAILED)
     with messages_on_terminal("logs", "-f", job_id) as (process, messages):
         shown = without_colours(messages.readline())
-        assert shown.startswith("Attempt 1 of 4 failed: timed out after 0.1 s; retry in 16m")
+        assert shown.startswith("Attempt 1 of 4 failed: timed out after 0.1s; retry in 16m")
         run("cancel", job_id)
         assert finish(process)[:2] == (0, b"")
 

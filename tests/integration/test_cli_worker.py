@@ -60,7 +60,7 @@ def test_as_many_jobs_run_at_once_as_there_are_workers(queue: RedisStorage) -> N
         listed = workers()
         assert len({worker["name"] for worker in listed}) == 3
         assert {worker["pid"] for worker in listed} == {process.pid}
-        assert [job(queue, each).status for each in ids] == [PROCESSING] * 3 + [PENDING] * 2, "the oldest first"
+        assert [job(queue, each).state for each in ids] == [PROCESSING] * 3 + [PENDING] * 2, "the oldest first"
         Path("gate").touch()
         for job_id in ids:
             wait_for(queue, job_id, COMPLETED)
@@ -159,7 +159,7 @@ def test_a_burst_ends_soon_after_the_last_job_that_another_pool_runs(queue: Redi
         assert burst.poll() is None
         Path("gate").touch()
         assert finish(burst).code == 0
-        assert job(queue, held).status is COMPLETED
+        assert job(queue, held).state is COMPLETED
 
 
 # Stop and resume ----------------------------------------------------------------------------------
@@ -179,8 +179,8 @@ def test_stop_lets_running_jobs_finish_and_waits_if_told_to(queue: RedisStorage)
         assert answer.code == 0
         assert "3 workers" in answer.out
         assert (finish(first).code, finish(second).code) == (0, 0)
-    assert [job(queue, each).status for each in held] == [COMPLETED] * 3
-    assert job(queue, waiting).status is PENDING
+    assert [job(queue, each).state for each in held] == [COMPLETED] * 3
+    assert job(queue, waiting).state is PENDING
 
 
 def test_stop_reaches_an_idle_worker_at_once(queue: RedisStorage) -> None:
@@ -240,7 +240,7 @@ def test_resume_brings_all_workers_back_while_one_still_finishes_a_long_job(queu
             run("worker", "resume")
             wait_until(lambda: len(queue.overview().workers) == 4)
             wait_for(queue, enqueue("true"), COMPLETED)
-            assert job(queue, held).status is PROCESSING
+            assert job(queue, held).state is PROCESSING
             Path("gate").touch()
             wait_for(queue, held, COMPLETED)
             Path("gate").unlink()
@@ -296,7 +296,7 @@ def test_workers_that_a_signal_drains_are_not_brought_back(queue: RedisStorage) 
         run("worker", "resume")
         Path("gate").touch()
         assert finish(process).code == 0
-    assert job(queue, held).status is COMPLETED
+    assert job(queue, held).state is COMPLETED
 
 
 def test_resume_without_a_stopped_pool_is_said(queue: RedisStorage) -> None:
@@ -331,11 +331,11 @@ def test_the_first_signal_drains(queue: RedisStorage, number: int) -> None:
         waiting = enqueue("true")
         process.send_signal(number)
         wait_until(lambda: [worker["status"] for worker in workers()] == ["draining"])
-        assert job(queue, running).status is PROCESSING
+        assert job(queue, running).state is PROCESSING
         Path("gate").touch()
         assert finish(process).code == 0
-    assert job(queue, running).status is COMPLETED
-    assert job(queue, waiting).status is PENDING
+    assert job(queue, running).state is COMPLETED
+    assert job(queue, waiting).state is PENDING
 
 
 def test_the_second_signal_puts_jobs_back_without_counting_an_attempt(queue: RedisStorage) -> None:
@@ -352,7 +352,7 @@ def test_the_second_signal_puts_jobs_back_without_counting_an_attempt(queue: Red
         assert time.monotonic() - began < 20, "it didn't wait for the grace period, let alone for the jobs"
     for job_id in (first, second):
         back = job(queue, job_id)
-        assert (back.status, back.attempts, back.crashes) == (PENDING, 0, 0)
+        assert (back.state, back.attempts, back.crashes) == (PENDING, 0, 0)
         assert processes_of(job_id) == []
     assert queue.r.lrange("queuectl:jobs", 0, -1)[0] == third, "what had waited its turn stays in front"
 
@@ -366,7 +366,7 @@ def test_a_drained_pool_hands_on_what_it_had_claimed_ahead(queue: RedisStorage) 
         wait_until(lambda: counts() == {"completed": 200, "processing": 1, "pending": 39})
         Path("gate").touch()
         assert finish(process).code == 0
-    assert [job(queue, each).status for each in ids] == [COMPLETED] + [PENDING] * 39
+    assert [job(queue, each).state for each in ids] == [COMPLETED] + [PENDING] * 39
     assert queue.r.lrange("queuectl:jobs", 0, -1) == ids[:0:-1], "in the order in which they were enqueued"
     assert all(job(queue, each).attempts == 0 for each in ids[1:])
 
@@ -381,4 +381,4 @@ def test_a_pool_has_no_more_processes_than_processors_for_its_workers(queue: Red
 def test_times_may_have_units(queue: RedisStorage) -> None:
     assert run("worker", "start", "--burst", "--lease", "1m", "--grace", "0.1s").code == 0
     answer = run("worker", "start", "--grace", "soon", code=2)
-    assert "a number of seconds, or one with s, m, h or d as in 10m, not 'soon'" in answer.err
+    assert "a number of seconds, or a time with s, m, h or d such as 90s or 1h30m, not 'soon'" in answer.err

@@ -186,7 +186,7 @@ def _say_why_none(app: App, job: Job, attempt: int | None) -> None:
     run = job.run
     if run and run.host and run.host != host_name():
         note(f"Job {job.id} ran on host {run.host}; its log is there.")
-    elif job.attempts == 0 and run is None:
+    elif job.attempts == 0 and (run is None or run.started_at is None):
         hint(f"Job {job.id} has not run yet: it is {job.state.value}.")
     else:
         folder = os.path.join(app.settings.home, "logs")

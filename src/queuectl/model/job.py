@@ -98,6 +98,11 @@ class Job(NamedTuple):
         return self.standing if isinstance(self.standing, Running) else self.last
 
     @property
+    def started_at(self) -> float | None:
+        """When its newest attempt began."""
+        return self.run.started_at if self.run else None
+
+    @property
     def finished_at(self) -> float | None:
         """When it ended; None while it has not."""
         return self.standing.at if isinstance(self.standing, Ended) else None

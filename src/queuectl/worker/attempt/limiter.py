@@ -96,7 +96,7 @@ class Limiter:
 
     def ended(self, running: JobProcess, cpu_seconds: float) -> Ending | None:
         """Its leader has ended, and has used so much; gives why it failed if it did not keep its limits."""
-        if running not in self._meters:
+        if not _needs_watch(running.lease):
             return None
         name = "cpu_time" if 0 < running.lease.job.options.cpu_time < cpu_seconds else None
         group = self._groups.pop(running, None)
