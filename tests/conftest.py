@@ -15,8 +15,6 @@ import pytest
 from queuectl.server import binary
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
-from queuectl.storage.redis_py import RedisPyClient, connect
-from queuectl.storage.url import parse
 from servers import Server, running
 
 hypothesis.settings.register_profile("normal", deadline=None)
@@ -69,26 +67,18 @@ def redis7_server() -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(params=["valkey", pytest.param("redis7", marks=pytest.mark.redis7), "redis-py"])
+@pytest.fixture(params=["valkey", pytest.param("redis7", marks=pytest.mark.redis7)])
 def make_storage(request: pytest.FixtureRequest) -> Iterator[MakeStorage]:
-    """Makes storages of one backend: Valkey and Redis 7 through our client, Valkey through redis-py.
-
-    Each has a namespace of its own unless it is given one.
-    """
-    server: Server = request.getfixturevalue("redis7_server" if request.param == "redis7" else "valkey_server")
+    """Makes storages on one server, each in a namespace of its own unless it is given one."""
+    server: Server = request.getfixturevalue(f"{request.param}_server")
     made: list[RedisStorage] = []
-    clients: list[RedisPyClient] = []
 
     def make(namespace: str | None = None) -> RedisStorage:
-        client = None
-        if request.param == "redis-py":
-            client = RedisPyClient(connect(parse(server.url), decode_responses=False))
-            clients.append(client)
-        made.append(RedisStorage(server.url, namespace or new_namespace(), client=client))
+        made.append(RedisStorage(server.url, namespace or new_namespace()))
         return made[-1]
 
     yield make
-    for one in [*made, *clients]:
+    for one in made:
         one.close()
 
 
