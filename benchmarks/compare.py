@@ -45,8 +45,7 @@ class Version:
         """Run `queuectl` of this version; gives what it printed."""
         command = [sys.executable, "-m", "queuectl", *words]
         return subprocess.run(
-            command, env=self.environ, cwd=self.folder, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            check=True,
+            command, env=self.environ, cwd=self.folder, input=stdin, capture_output=True, check=True,
         ).stdout  # fmt: skip
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
@@ -210,8 +209,9 @@ def _compare(measure: Callable[[Version], dict[str, float]], versions: list[Vers
     for name, (ours, theirs) in seen.items():
         ratios = [a / b for a, b in zip(ours, theirs, strict=True) if b]
         if ratios:
-            print(f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f});"
-                  f" {statistics.median(ours):.6g} against {statistics.median(theirs):.6g}", flush=True)  # fmt: skip
+            spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
+            medians = f"{statistics.median(ours):.6g} against {statistics.median(theirs):.6g}"
+            print(f"{name}: {statistics.median(ratios):.3f} ({spread}); {medians}", flush=True)
 
 
 if __name__ == "__main__":

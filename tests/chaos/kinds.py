@@ -41,5 +41,4 @@ KINDS = {
 
 def option_words(options: JobOptions) -> list[str]:
     """The same options as words of the command line."""
-    given = {name: value for name, value in options.given.items()}
-    return [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    return [word for name, value in options.given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
