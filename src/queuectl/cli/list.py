@@ -84,7 +84,9 @@ def _say_what_there_is(app: App, states: list[JobState]) -> None:
         return
     wanted = " or ".join(state.value for state in states) or "listed"
     other = ", ".join(f"{count:,} {state}" for state, count in there.items())
-    hint(f"No job is {wanted}. There are {other}. See:", command_line(f"list --state {next(iter(there))}"))
+    # A person who looks for failed jobs most often means those that failed for good.
+    likely = JobState.DEAD.value if JobState.DEAD.value in there else next(iter(there))
+    hint(f"No job is {wanted}. In the queue: {other}. See:", command_line(f"list --state {likely}"))
 
 
 def _say_how_to_go_on(
