@@ -69,7 +69,14 @@ class Answer(NamedTuple):
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """This process's environment, its warnings errors, with changes: None takes a variable away."""
     plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
-    merged = {**plain, "PYTHONWARNINGS": WARNINGS, "TERM": "xterm-256color", **(changes or {})}
+    merged = {
+        **plain,
+        # As if it were installed, so that jobs find it and hints need no path.
+        "PATH": f"{os.path.dirname(program())}:{plain.get('PATH', os.defpath)}",
+        "PYTHONWARNINGS": WARNINGS,
+        "TERM": "xterm-256color",
+        **(changes or {}),
+    }
     return {name: value for name, value in merged.items() if value is not None}
 
 

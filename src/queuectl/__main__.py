@@ -32,7 +32,7 @@ def main() -> None:
         _forget_output()
         sys.exit(0)
     except OSError as error:
-        from queuectl.cli.output import complain
+        from queuectl.cli.screens.messages import complain
         from queuectl.errors import QueuectlError
 
         _forget_output()

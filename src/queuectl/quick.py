@@ -30,10 +30,14 @@ def run(arguments: list[str]) -> int | None:
 
         job_id = Producer(Session()).enqueue(command, JobOptions(**options))
     except QueuectlError as error:
-        from queuectl.cli.output import complain
+        from queuectl.cli.screens.messages import complain
 
         complain(error)
         return error.exit_code
+    from queuectl.piped_input import WARNING, is_waiting
+
+    if is_waiting():
+        sys.stderr.write(f"Warning: {WARNING}\n")
     sys.stdout.write(job_id + "\n")
     sys.stdout.flush()
     return 0

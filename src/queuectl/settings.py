@@ -122,8 +122,7 @@ def _check(settings: Settings) -> None:
     if not _is_namespace(settings.namespace):
         raise BadConfiguration(
             f"{settings.namespace!r} can't be a namespace ({origins['namespace']}).",
-            f"Use 1 to {_NAMESPACE_LIMIT} letters, digits, '_', '.' or '-', "
-            "in braces if the server is a cluster: {name}",
+            f"Use 1 to {_NAMESPACE_LIMIT} letters, digits, '_', '.' or '-'.",
         )
     if settings.appendfsync not in APPENDFSYNC:
         raise BadConfiguration(

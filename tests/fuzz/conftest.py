@@ -20,13 +20,13 @@ def queue(named_queue: RedisStorage) -> RedisStorage:
 def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands that would run workers or follow a job do all but that; no name is looked up."""
     from queuectl.cli import logs
-    from queuectl.cli.run import TemporaryPool
     from queuectl.storage import client
     from queuectl.worker.pool import detach
     from queuectl.worker.pool.pool import Pool
+    from queuectl.worker.pool.temporary import TemporaryPool
 
     monkeypatch.setattr(Pool, "run", lambda pool: 0)
-    monkeypatch.setattr(detach, "start_detached", lambda settings, options: 1)
+    monkeypatch.setattr(detach, "start_detached", lambda *arguments: 1)
     monkeypatch.setattr(logs, "follow_job", lambda *arguments, **options: None)
     monkeypatch.setattr(TemporaryPool, "look", lambda pool: None)
 

@@ -169,11 +169,11 @@ def wait_until_it_said(job_id: str, text: str) -> None:
 def test_settings_are_shown_set_and_reset(queue: RedisStorage) -> None:
     assert run("config", "show", "--json").object == DEFAULTS
     said = run("config", "set", "--max-retries", "5", "--backoff-base", "0.5", "--backoff-factor", "3").out
-    assert said == "max_retries = 5\nbackoff_base = 0.5\nbackoff_factor = 3\n"
+    assert said == "max-retries = 5\nbackoff-base = 0.5s\nbackoff-factor = 3\n"
     assert queue.r.hgetall("queuectl:config") == {"max_retries": "5", "backoff_base": "0.5", "backoff_factor": "3"}
     changed = {"max_retries": 5, "backoff_base": 0.5, "backoff_factor": 3}
     assert run("config", "show", "--json").object == DEFAULTS | changed
-    assert re.search(r"^backoff_base +0\.5$", run("config", "show").out, re.M)
+    assert re.search(r"^backoff-base +0\.5s$", run("config", "show").out, re.M)
     run("config", "set", "--max-retries", "0")
     assert run("config", "show", "--json").object["max_retries"] == 0
     run("config", "reset")

@@ -227,7 +227,7 @@ def test_run_says_where_to_look_if_the_worker_has_another_state_folder(queue: Re
 
 def told(shown: str) -> list[str]:
     """The lines that were shown, without the seconds until a retry."""
-    return re.sub(r"retry (in \d+\.\ds|now)", "retry in Ns", without_colours(shown)).splitlines()
+    return re.sub(r"retry (in \d+(\.\d)?(s| ms)|now)", "retry in Ns", without_colours(shown)).splitlines()
 
 
 def test_run_tells_a_person_that_an_attempt_failed_and_when_the_next_one_follows(queue: RedisStorage) -> None:

@@ -23,19 +23,21 @@ Text, Number, Moment, Nothing = "text", "number", "moment", "null"
 
 FIELDS = {
     "id": Text,
+    "state": Text,
     "status": Text,
     "command": Text,
     "shell": "bool",
     "queue": Text,
     "attempts": Number,
     "crashes": Number,
+    "timeout": Nothing,
     "max_retries": Number,
     "backoff_base": Number,
     "backoff_factor": Number,
-    "timeout": Nothing,
     "limits": "object",
     "cwd": Text,
     "exit_code": Number,
+    "cause": Text,
     "reason": Text,
     "created_at": Moment,
     "started_at": Moment,
@@ -89,26 +91,26 @@ def test_a_failed_job_says_when_it_is_tried_again(queue: RedisStorage) -> None:
     assert kind(job["next_retry_at"]) == Moment
     assert job["next_retry_at"] > job["started_at"]
     assert (job["finished_at"], job["exit_code"], job["reason"]) == (None, 4, "exit code 4")
-    assert re.search(r"^next retry +" + MOMENT + r" \(in 16m\d\ds\)$", run("show", job_id).out, re.M)
+    shown = run("show", job_id).out
+    assert re.search(r"^next retry +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(in 16m\d\ds\)$", shown, re.M)
 
 
 def test_a_job_is_timed_while_it_runs_and_once_it_has_ended(queue: RedisStorage) -> None:
     job_id = add_one(queue)
 
     def took() -> str:
-        (found,) = re.findall(r"^took +(\S+)$", run("show", job_id).out, re.M)
-        return str(found)
+        return "".join(re.findall(r"^took +(\S+)", run("show", job_id).out, re.M))
 
-    assert took() == "-"
+    assert took() == ""
     (lease,) = claim(queue)
-    assert took() != "-"
+    assert took() != ""
     finish(queue, lease, HANDED_BACK)
-    assert took() == "-", "begun, and waiting again"
+    assert took() == "", "begun, and waiting again"
     (lease,) = claim(queue)
     finish(queue, lease, RETRY, exit_code=1, duration=7.0, delay=0.0)
-    assert took() == "-"
+    assert took() == ""
     assert claim(queue, 0) == []
-    assert (show(job_id)["status"], took()) == ("pending", "-"), "its next attempt is due"
+    assert (show(job_id)["state"], took()) == ("pending", ""), "its next attempt is due"
     (lease,) = claim(queue)
     finish(queue, lease, COMPLETED, duration=90.0)
     assert took() == "1m30s"
@@ -122,6 +124,7 @@ def test_a_running_job_names_its_worker(queue: RedisStorage) -> None:
         (worker,) = status["workers"]
         assert {name: kind(value) for name, value in worker.items()} == {
             "name": Text,
+            "state": Text,
             "status": Text,
             "job": Text,
             "host": Text,
@@ -172,7 +175,8 @@ def test_a_script_is_told_of_jobs_that_the_first_page_left_out(queue: RedisStora
     enqueue("true")
     cut = run("list", "--state", "pending", "--json")
     assert len(cut.objects) == 50
-    assert cut.err.startswith("More (all with --limit 0): queuectl list --state pending --after ")
+    assert cut.err.startswith("More (all with --limit 0): ")
+    assert "queuectl list --state pending --json --after " in cut.err
     assert run("list", "--json", "--limit", "50").err == "", "so many were asked for"
     everything = run("list", "--limit", "0", "--json")
     assert (len(everything.objects), everything.err) == (51, "")
@@ -216,10 +220,9 @@ def test_a_new_job_does_not_disturb_who_turns_pages(queue: RedisStorage) -> None
 def test_a_terminal_is_told_how_to_go_on(queue: RedisStorage) -> None:
     run("enqueue", "--from", "-", stdin=b"true\n" * 5)
     shown = on_terminal("list", "--limit", "3", columns=200)
-    more = re.search(r"queuectl (list --.*--after \S+)", shown)
-    assert more
-    assert len(run(*more[1].split(), "--json").objects) == 2
-    assert "--after" not in on_terminal("list", "--limit", "6", columns=200)
+    assert "Showing 3 of 5. All of them: " in shown
+    assert "queuectl list --limit 0" in shown
+    assert "Showing" not in on_terminal("list", "--limit", "6", columns=200)
 
 
 def test_only_one_state(queue: RedisStorage) -> None:
@@ -260,8 +263,9 @@ def test_the_table_shows_ids_that_work(queue: RedisStorage) -> None:
     heading, line = run("list").lines
     assert heading.split()[:3] == ["ID", "STATE", "ATTEMPTS"]
     assert heading.endswith("  COMMAND")
-    short, state, attempts, _, *command = line.split()
-    assert (state, attempts, command) == ("pending", "0/4", ["echo", "hello"])
+    short, state, attempts, *_ = line.split()
+    assert (state, attempts) == ("pending", "0/4")
+    assert line[heading.index("COMMAND") :] == "echo hello"
     assert show(short)["command"] == "echo hello"
 
 

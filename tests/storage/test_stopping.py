@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.workers import Workers
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
 from steps import beat, key
@@ -12,7 +13,7 @@ from waiting import wait_until
 def test_every_live_runner_is_told(storage: RedisStorage) -> None:
     beat(storage, WorkerState("a.1", "idle"), WorkerState("a.2", "busy"), runner="a")
     beat(storage, WorkerState("b.1", "idle"), runner="b")
-    assert QueueManager(storage).stop_workers() == 3
+    assert Workers(storage).stop() == 3
     assert storage.r.get(key(storage, "stop_signal")) == "true"
     for runner in ("a", "b"):
         control = storage.keys.control(runner)
@@ -34,9 +35,9 @@ def test_stop_holds_with_no_worker_there(storage: RedisStorage) -> None:
 
 
 def test_resume_takes_it_back(storage: RedisStorage) -> None:
-    assert QueueManager(storage).resume_workers() is False
+    assert Workers(storage).resume() is False
     storage.stop()
-    assert QueueManager(storage).resume_workers() is True
+    assert Workers(storage).resume() is True
     assert not storage.overview().stopped
     assert storage.r.exists(storage.keys.control("a")) == 0
 

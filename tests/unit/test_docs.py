@@ -12,10 +12,11 @@ import click
 import pytest
 
 from queuectl.cli import cli
-from queuectl.cli.output import job_object, worker_object
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
+from queuectl.schema.job import job_object
+from queuectl.schema.worker import worker_object
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/troubleshooting.md", "docs/json.md")

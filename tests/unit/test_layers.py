@@ -14,12 +14,12 @@ import queuectl
 
 PACKAGE = Path(queuectl.__file__).parent
 
-LEAVES = {"errors", "settings", "text", "host", "handover"}
+LEAVES = {"errors", "settings", "text", "host", "handover", "piped_input"}
 MODEL = LEAVES | {"options", "model"}
 STORAGE = MODEL | {"server", "storage"}
 MANAGERS = STORAGE | {"manager"}
 WORKER = MANAGERS | {"logs", "worker"}
-EVERYTHING = WORKER | {"cli", "quick"}
+EVERYTHING = WORKER | {"schema", "cli", "quick"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": STORAGE,
     "manager": MANAGERS,
     "worker": WORKER,
+    "schema": MANAGERS | {"schema"},
     "quick": EVERYTHING,
     "cli": EVERYTHING,
     "__main__": EVERYTHING,

@@ -191,7 +191,7 @@ def test_cancel_by_prefix_tells_the_id(manager: QueueManager, storage: RedisStor
 
 
 def test_status_counts_every_state(manager: QueueManager, storage: RedisStorage) -> None:
-    assert manager.status() == (dict.fromkeys(JobState, 0), [], False, [])
+    assert manager.status()[:4] == (dict.fromkeys(JobState, 0), [], False, [])
     complete(storage, 2), bury(storage)
     manager.enqueue(b"true"), manager.enqueue(b"true")
     claim(storage)

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from queuectl.manager.dead_letter import DeadLetterQueue
     from queuectl.manager.queue_manager import QueueManager
+    from queuectl.manager.workers import Workers
     from queuectl.settings import Settings
     from queuectl.storage import RedisStorage
 
@@ -22,6 +23,15 @@ class App:
         self._namespace = namespace
         self._insecure_redis = insecure_redis
 
+    def given_options(self) -> list[str]:
+        """The global options of this run, for the command line of a hint; a password is left out."""
+        words = []
+        if self._redis_url is not None:
+            words += ["--redis-url", _without_password(self._redis_url)]
+        if self._namespace is not None:
+            words += ["--namespace", self._namespace]
+        return [*words, "--insecure-redis"] if self._insecure_redis else words
+
     @cached_property
     def settings(self) -> Settings:
         """Options above environment above configuration file above defaults."""
@@ -33,7 +43,7 @@ class App:
 
     @cached_property
     def storage(self) -> RedisStorage:
-        """The queue's storage."""
+        """The queue's storage, for what the managers are made of. No command calls it."""
         from queuectl.storage import RedisStorage
 
         return RedisStorage(settings=self.settings)
@@ -46,11 +56,32 @@ class App:
         return QueueManager(self.storage)
 
     @cached_property
+    def workers(self) -> Workers:
+        """Its workers."""
+        from queuectl.manager.workers import Workers
+
+        return Workers(self.storage)
+
+    @cached_property
     def dead_letter(self) -> DeadLetterQueue:
         """The dead letter queue."""
         from queuectl.manager.dead_letter import DeadLetterQueue
 
         return DeadLetterQueue(self.storage)
+
+    def disconnect(self) -> None:
+        """Close the connection; what is asked next opens another."""
+        self.storage.close()
+
+
+def _without_password(url: str) -> str:
+    from queuectl.errors import BadConfiguration
+    from queuectl.storage.url import parse
+
+    try:
+        return parse(url).redacted()
+    except BadConfiguration:
+        return "URL"  # what can't be read may have a password anywhere
 
 
 pass_app = click.make_pass_decorator(App)

@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from queuectl.cli.app import App, pass_app
+from queuectl.cli.groups import Noun
 from queuectl.cli.options import json_option, setting_options
-from queuectl.cli.output import pairs, print_json, span, table, terminal_width
-from queuectl.errors import BadConfiguration, QueuectlError
+from queuectl.cli.screens.table import pairs, table
+from queuectl.cli.screens.terminal import print_json, terminal_width
+from queuectl.errors import BadConfiguration, InvalidInput, QueuectlError
+from queuectl.options import SETTINGS
 from queuectl.options.values import number_text
+from queuectl.text import one_line
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
 
 NARROW = 60
+"""Columns below which three columns of a table are too many."""
 
 
-@click.group(name="config")
+@click.group(name="config", cls=Noun)
 def config_command() -> None:
-    """Settings of the whole queue, kept in the server; and where this machine's own come from.
+    """Settings of the whole queue, kept in the server. Each machine has its own connection settings.
 
     \b
     Examples:
@@ -61,32 +66,37 @@ def show(app: App, origin: bool, as_json: bool) -> None:
             }
         )
     elif origin and terminal_width() < NARROW:
-        pairs({name: f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
+        pairs({_spelt(name): f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
     else:
         headings = ["SETTING", "VALUE", "ORIGIN"] if origin else ["SETTING", "VALUE"]
         table(
             headings,
-            [[name, _meaning(name, text), where][: len(headings)] for name, (text, where) in values.items()],
+            [
+                [_spelt(name), _meaning(name, text), where][: len(headings)]
+                for name, (text, where) in values.items()
+            ],
         )
     if trouble is not None:
         raise trouble
 
 
 @config_command.command(name="set")
+@click.argument("assignments", metavar="[NAME=VALUE]...", nargs=-1)
 @setting_options
 @json_option
 @pass_app
-def set_(app: App, /, as_json: bool, **changes: Any) -> None:
+def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: Any) -> None:
     """Change settings. Jobs take retry settings when they are enqueued: those that exist keep theirs.
 
     \b
     Examples:
       queuectl config set --max-retries 5 --backoff-base 2 --backoff-factor 3
       queuectl config set --timeout 1h --completed-retention 30d
+      queuectl config set max-retries=5
 
     A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d.
     """
-    given = {name: value for name, value in changes.items() if value is not None}
+    given = {name: value for name, value in changes.items() if value is not None} | _assigned(assignments)
     if not given:
         raise click.UsageError("Name at least one setting, such as --max-retries 5.")
     app.manager.configure(given)
@@ -95,7 +105,7 @@ def set_(app: App, /, as_json: bool, **changes: Any) -> None:
         print_json({name: _plain(number_text(current[name][0])) for name in given})
         return
     for name in given:
-        click.echo(f"{name} = {_meaning(name, number_text(current[name][0]))}")
+        click.echo(f"{_spelt(name)} = {_meaning(name, number_text(current[name][0]))}")
 
 
 @config_command.command(name="reset")
@@ -115,13 +125,37 @@ def reset(app: App, as_json: bool) -> None:
         click.echo("The configuration has its default values again.")
 
 
+def _spelt(name: str) -> str:
+    """A setting as its option is written."""
+    return name.replace("_", "-")
+
+
 def _meaning(name: str, text: str) -> str:
-    """A value as people read it: lengths of time in their units too, and 0 where it means none."""
-    if name == "timeout" and text == "0":
-        return "0 (none)"
-    if name.endswith("_retention") and float(text) >= 60:
-        return f"{text} ({span(float(text))})"
-    return text
+    """A value as people read it: a length of time in units, its seconds behind it, and 0 where it means none."""
+    option = SETTINGS.get(name)
+    if option is None:
+        return text  # one of this machine's own settings
+    if option.unlimited and text == "0":
+        return "none"
+    shown = option.kind.words(option.read(text))
+    return shown if shown in (text, f"{text}s") else f"{shown} ({text} s)"
+
+
+def _assigned(words: tuple[str, ...]) -> dict[str, str]:
+    """``NAME=VALUE`` each, the name with dashes or underscores."""
+    values = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        name = name.lstrip("-").replace("-", "_")
+        if not equals:
+            raise InvalidInput(
+                f"{one_line(word, 40)!r} sets nothing.", "Give NAME=VALUE or --NAME VALUE, such as --max-retries 5"
+            )
+        if name not in SETTINGS:
+            known = ", ".join(_spelt(each) for each in SETTINGS)
+            raise InvalidInput(f"There is no setting {one_line(_spelt(name), 40)!r}.", f"There are: {known}.")
+        values[name] = value
+    return values
 
 
 def _server(settings: Settings) -> str:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.jobs import after_option, limit_option, print_pages
-from queuectl.cli.options import confirm, json_option, yes_option
-from queuectl.cli.output import complain, print_json, quantity
-from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
+from queuectl.cli.confirm import confirm, yes_option
+from queuectl.cli.each import each_id
+from queuectl.cli.groups import Noun
+from queuectl.cli.list import after_option, limit_option, print_pages
+from queuectl.cli.options import json_option
+from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.screens.values import quantity
+from queuectl.cli.types import JobId
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.calls import Position
 
 
-@click.group(name="dlq")
+@click.group(name="dlq", cls=Noun)
 def dlq_command() -> None:
     """Jobs that failed for good: their retries are used up, or their workers died under them.
 
@@ -38,14 +42,13 @@ def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> No
       queuectl dlq list
       queuectl dlq list --limit 0 --json | jq -r .reason
 
-    RESULT is the exit code of the last attempt, or what ended it: a timeout, a limit, a signal, the death of its
-    worker.
+    RESULT is how the last attempt failed: its exit code, a timeout, a limit, a signal, the death of its worker.
     """
     print_pages(app, [JobState.DEAD], limit, after, as_json)
 
 
 @dlq_command.command(name="retry")
-@click.argument("job_ids", metavar="[ID]...", nargs=-1)
+@click.argument("job_ids", metavar="[ID]...", nargs=-1, type=JobId())
 @click.option("--all", "every", is_flag=True, help="All dead jobs.")
 @json_option
 @pass_app
@@ -67,21 +70,16 @@ def retry(ctx: click.Context, app: App, job_ids: tuple[str, ...], every: bool, a
         else:
             click.echo(f"{quantity(count, 'job')} put back into the queue")
         return
-    code = 0
-    for given in job_ids:
-        try:
-            job_id = app.dead_letter.retry(given)
-        except QueuectlError as error:
-            if isinstance(error, (ServerUnreachable, BadConfiguration)):
-                raise
-            complain(error)  # the others are retried all the same
-            code = error.exit_code
-            continue
+
+    def put_back(given: str) -> int:
+        job_id = app.dead_letter.retry(given)
         if as_json:
             print_json({"id": job_id, "result": "pending"})
         else:
             click.echo(f"{job_id} put back into the queue")
-    ctx.exit(code)
+        return 0
+
+    ctx.exit(each_id(job_ids, put_back))
 
 
 @dlq_command.command(name="clear")

@@ -9,7 +9,13 @@ from typing import Any
 import click
 
 from queuectl.cli.app import App, pass_app
+from queuectl.cli.command_line import command_line
+from queuectl.cli.interrupts import held_back
+from queuectl.cli.lines import read_commands
 from queuectl.cli.options import job_options, json_option
+from queuectl.cli.screens.messages import note
+from queuectl.cli.screens.terminal import is_terminal, print_json
+from queuectl.cli.screens.values import SHORT_ID, quantity
 from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
 
 
@@ -41,7 +47,7 @@ def command_bytes(ctx: click.Context, words: tuple[str, ...]) -> bytes | list[by
     "--from",
     "source",
     metavar="FILE",
-    help="Add each line of FILE, or of - (standard input); blank lines and # comments are skipped.",
+    help="Add each line of FILE as a job (- for standard input), skipping blank lines and # comments.",
 )
 @click.option("--null", "-0", "by_null", is_flag=True, help="With --from: commands end with NUL, not newline.")
 @click.option("--wait-for-server", is_flag=True, help="Wait while the server can't be reached, however long.")
@@ -79,7 +85,7 @@ def enqueue_command(
     (powers of 1,024; MB, MiB and the like mean the same).
 
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
-    locale and the like (see the documentation).
+    locale and the like (see the documentation). Standard input is not passed to it.
     """
     from queuectl.options import JobOptions
 
@@ -89,7 +95,7 @@ def enqueue_command(
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        commands = _read_commands(source, by_null)
+        commands = read_commands(source, by_null)
         if durable:
             app.manager.check_durable()  # before anything is added: who tries again would add it twice
         _enqueue_lines(app, commands, wishes, as_json)
@@ -97,65 +103,74 @@ def enqueue_command(
         if durable:
             app.manager.check_durable()
         job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
+        warn_of_piped_input()
         _print_ids([job_id], as_json)
-        _say_what_next(app, job_id)
+        _say_what_next(app, f"logs -f {job_id[:SHORT_ID]}")
     else:
         raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
-    if durable and (doubt := app.storage.make_durable()):
+    if durable and (doubt := app.manager.make_durable()):
         raise QueuectlError(f"What was added is in the queue, but {doubt}.")
 
 
-def _read_commands(source: str, by_null: bool) -> list[bytes]:
-    try:
-        if source == "-":
-            if sys.stdin.isatty():
-                sys.stderr.write("Reading one command a line; end with Ctrl-D.\n")
-            data = sys.stdin.buffer.read()
-        else:
-            with open(source, "rb") as file:
-                data = file.read()
-    except OSError as error:
-        raise InvalidInput(
-            f"The file {source} can't be read: {error.strerror}.", "Give another one, or - for standard input."
-        ) from None
-    commands = data.split(b"\0") if by_null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    if not by_null:
-        commands = [command for command in commands if not command.lstrip().startswith(b"#")]
-    commands = [command for command in commands if command.strip()]
-    if not commands:
-        raise InvalidInput("There is no command in it.", "Write one command on each line.")
-    return commands
+def warn_of_piped_input() -> None:
+    """Say so if what is piped in will be lost."""
+    from queuectl.piped_input import WARNING, is_waiting
+
+    if is_waiting():
+        note(WARNING, after="Warning: ")
 
 
 def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) -> None:
-    done = 0
+    """Add all of them, and tell a person how many, a program their ids: after a Ctrl-C those that were added."""
+    total, done = len(commands), 0
+    counted = total > 1 and is_terminal() and not as_json
     unread: OSError | None = None
-    try:
-        for ids in app.manager.enqueue_many(commands, wishes):
-            done += len(ids)
-            if unread is None:
-                try:
-                    _print_ids(ids, as_json)
-                except OSError as error:  # nobody reads on, or a disk is full: the jobs are added all the same
-                    unread = error
-    except QueuectlError as error:
-        if done:
-            error.message += f" The first {done:,} of {len(commands):,} jobs were added, and their ids printed."
-        raise
+    with held_back() as interrupts:
+
+        def say_that_it_waits(error: ServerUnreachable) -> None:
+            interrupts.at_once = True
+            _say_that_it_waits(error)
+
+        app.manager.on_wait = say_that_it_waits
+        try:
+            for ids in app.manager.enqueue_many(commands, wishes):
+                interrupts.at_once = False
+                done += len(ids)
+                if unread is None and not counted:
+                    try:
+                        _print_ids(ids, as_json)
+                    except OSError as error:  # nobody reads on, or a disk is full: the jobs are added all the same
+                        unread = error
+                if done < total:
+                    interrupts.check()
+        except QueuectlError as error:
+            if done:
+                error.message += f" {_so_far(done, total, counted)}"
+            raise
+        except KeyboardInterrupt:
+            click.echo("", err=True)
+            told = _so_far(done, total, counted) if done else "No job was added."
+            doubt = " The server has not answered for those that follow." if interrupts.in_a_step else ""
+            note(f"Interrupted. {told}{doubt}")
+            raise
     if unread is not None:
         raise unread
+    if counted:
+        click.echo(f"{quantity(done, 'job')} added")
+        _say_what_next(app, "status")
+
+
+def _so_far(done: int, total: int, counted: bool) -> str:
+    printed = "" if counted else ", and their ids printed"
+    return f"The first {done:,} of {total:,} jobs were added{printed}."
 
 
 def _say_that_it_waits(error: ServerUnreachable) -> None:
-    from queuectl.cli.output import note
-
     note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
 
 
 def _print_ids(ids: list[str], as_json: bool) -> None:
     if as_json:
-        from queuectl.cli.output import print_json
-
         for job_id in ids:
             print_json({"id": job_id})
     else:
@@ -163,14 +178,11 @@ def _print_ids(ids: list[str], as_json: bool) -> None:
         sys.stdout.flush()
 
 
-def _say_what_next(app: App, job_id: str) -> None:
-    if sys.stderr.isatty() and sys.stdout.isatty():
-        from queuectl.cli.output import SHORT_ID, note
-
-        overview = app.storage.overview()
-        if overview.stopped:
-            note("The workers are stopped. Go on with: queuectl worker resume")
-        elif overview.workers:
-            note(f"Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
+def _say_what_next(app: App, follow: str) -> None:
+    if is_terminal("stderr") and is_terminal():
+        if app.workers.are_stopped():
+            note("The workers are stopped. Go on with:", command_line("worker resume"))
+        elif app.workers.count():
+            note("Follow it with:", command_line(follow))
         else:
-            note("No worker is running. Start some with: queuectl worker start --count 2")
+            note("No worker is running. Start some with:", command_line("worker start --count 2"))

@@ -6,7 +6,9 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import note, print_json, quantity
+from queuectl.cli.screens.messages import note
+from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.screens.values import quantity
 from queuectl.manager import integrity
 from queuectl.text import printable
 

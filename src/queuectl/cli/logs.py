@@ -11,7 +11,9 @@ import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
-from queuectl.cli.output import SHORT_ID, ago, hint, is_terminal, note, print_json
+from queuectl.cli.screens.messages import hint, note
+from queuectl.cli.screens.terminal import is_terminal, print_json
+from queuectl.cli.screens.values import SHORT_ID, ago
 from queuectl.errors import JobNotFound, QueuectlError, ServerUnreachable
 from queuectl.host import host_name
 from queuectl.logs import reader

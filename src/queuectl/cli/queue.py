@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.options import confirm, json_option, yes_option
-from queuectl.cli.output import print_json, quantity
+from queuectl.cli.confirm import confirm, yes_option
+from queuectl.cli.groups import Noun
+from queuectl.cli.options import json_option
+from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.screens.values import quantity
 from queuectl.model.lifecycle import JobState
 
 
-@click.group(name="queue")
+@click.group(name="queue", cls=Noun)
 def queue_command() -> None:
     """The queue of pending jobs.
 
@@ -31,9 +34,9 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
     Examples:
       queuectl queue clear
 
-    The jobs become `cancelled` and can still be looked at. A terminal is asked first; a script is not.
+    The jobs become `cancelled`, and `show` still knows them. On a terminal it asks first, in a script it does not.
     """
-    count = app.storage.overview().jobs[JobState.PENDING]
+    count = app.manager.counts()[JobState.PENDING]
     if count:
         # Nothing is lost by it, so a script needs no --yes, as the documented command has none.
         confirm(f"Cancel {quantity(count, 'pending job')}?", yes=yes, needed=False)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from typing import Any
 
 import click
 
 from queuectl.cli.app import App, pass_app
-from queuectl.cli.enqueue import CommandWithDashes, command_bytes
+from queuectl.cli.command_line import command_line
+from queuectl.cli.enqueue import CommandWithDashes, command_bytes, warn_of_piped_input
 from queuectl.cli.options import job_options
-from queuectl.cli.output import SHORT_ID, note, quantity
-from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.cli.screens.messages import note
+from queuectl.cli.screens.values import SHORT_ID, quantity
 from queuectl.model.cause import TIMEOUT
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
@@ -22,9 +20,6 @@ EXIT_TIMED_OUT = 124
 """Exit code for a job that ran out of time, as timeout(1) gives it."""
 
 EXIT_CANCELLED = 125
-
-LOOK_SECONDS = 5.0
-"""Between two looks whether there is a worker."""
 
 
 @click.command(cls=CommandWithDashes, name="run")
@@ -41,90 +36,33 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
       queuectl run 'make check'
       queuectl run --timeout 60 --max-retries 0 -- ./deploy.sh staging
 
-    It waits for its turn in the queue. If no worker is up, a temporary one is started and ended with the job;
-    until then it runs what else waits, too. A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
+    It waits for its turn in the queue. If no worker is up, a temporary one is started and stopped with the job;
+    until then it runs what else waits, too. Like any worker's, its jobs see only a few of this shell's variables.
+    A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
     has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.logs import Output, follow_job
     from queuectl.options import JobOptions
+    from queuectl.worker.pool.temporary import TemporaryPool
 
-    helper = TemporaryPool(app)
+    def starting(ahead: int) -> None:
+        before = f"; {quantity(ahead, 'job')} before it" if ahead else ""
+        note(f"No worker is running: starting one until the job is over{before}.")
+
+    helper = TemporaryPool(app.storage, starting)
     helper.check()
     job_id = app.manager.enqueue(command_bytes(ctx, words), JobOptions(**options))
+    warn_of_piped_input()
     helper.look()
     try:
         follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look, writes_here=helper.is_here)
     except KeyboardInterrupt:
         click.echo("", err=True)
-        note(f"The job goes on. Follow it with: queuectl logs -f {job_id[:SHORT_ID]}")
+        note("The job goes on. Follow it with:", command_line(f"logs -f {job_id[:SHORT_ID]}"))
         raise
     helper.end()
     job = app.manager.job(job_id)
     ctx.exit(_exit_code(job))
-
-
-class TemporaryPool:
-    """One worker for as long as the job needs it, if there is no other, or no other any more."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._pid = 0
-        self._next_look = 0.0
-
-    def check(self) -> None:
-        """Refuse to enqueue what would only wait."""
-        overview = self._app.storage.overview()
-        if overview.stopped:
-            raise QueuectlError(
-                "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
-            )
-        if not overview.workers:
-            from queuectl.worker.pool import superuser
-
-            superuser.check(allowed=self._app.settings.allow_root)
-
-    def look(self) -> None:
-        """From time to time: is any worker up? A pool that was killed is noticed here, too."""
-        if time.monotonic() < self._next_look:
-            return
-        self._next_look = time.monotonic() + LOOK_SECONDS
-        try:
-            self._see_to_it()
-        except ServerUnreachable:
-            pass  # the job's watcher waits for it to come back, and so do we
-
-    def _see_to_it(self) -> None:
-        from queuectl.host import host_name
-        from queuectl.worker.options import PoolOptions
-        from queuectl.worker.pool.cleanup import bury_dead_pools
-        from queuectl.worker.pool.detach import start_detached
-
-        bury_dead_pools(self._app.settings, self._app.storage, host_name())
-        overview = self._app.storage.overview()
-        if overview.workers or overview.stopped:
-            return
-        # In a burst, so that after a Ctrl-C it runs the job to its end, and then ends by itself.
-        ahead = overview.jobs[JobState.PENDING] - 1
-        before = f"; {quantity(ahead, 'job')} before it" if ahead > 0 else ""
-        note(f"No worker is running: starting one until the job is over{before}.")
-        self._pid = start_detached(self._app.settings, PoolOptions(workers=1, burst=True))
-
-    def is_here(self, job: Job) -> bool:
-        """Whether a worker that writes into this state folder has run the job."""
-        from queuectl.host import host_name
-        from queuectl.worker.pool.record import works_here
-
-        if job.run is None or job.run.host != host_name():
-            return False
-        return bool(self._pid) or works_here(self._app.settings, job.run.worker)
-
-    def end(self) -> None:
-        """The job is over."""
-        if self._pid:
-            try:
-                os.kill(self._pid, signal.SIGTERM)
-            except ProcessLookupError:
-                pass  # it had nothing left to do
 
 
 def _exit_code(job: Job) -> int:

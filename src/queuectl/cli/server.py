@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from queuectl.cli.app import App, pass_app
+from queuectl.cli.groups import Noun
 from queuectl.cli.options import json_option
-from queuectl.cli.output import is_terminal, pairs, print_json, span
+from queuectl.cli.screens.table import pairs
+from queuectl.cli.screens.terminal import is_terminal, print_json
+from queuectl.cli.screens.values import span
 from queuectl.errors import QueuectlError
 from queuectl.text import printable
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from queuectl.server.embedded import EmbeddedServer
 
 
-@click.group(name="server")
+@click.group(name="server", cls=Noun)
 def server_command() -> None:
     """The embedded server. It is started by the first command that needs it; you need none of these.
 
@@ -57,12 +60,12 @@ def stop(app: App, force: bool, as_json: bool) -> None:
       queuectl server stop
     """
     server = _embedded(app)
-    if not force and server.status().running and _is_waited_on(app):
+    if not force and server.status().running and app.workers.use_this_server():
         raise QueuectlError(
             "Workers are up, and would start the server again at once.",
             "Stop them first, in every namespace that has some: queuectl worker stop --wait",
         )
-    app.storage.close()
+    app.disconnect()
     stopped = server.stop()
     if as_json:
         print_json({"stopped": stopped})
@@ -117,12 +120,6 @@ def path(app: App, as_json: bool) -> None:
         click.echo(printable(socket) if is_terminal() else os.fsencode(socket))
 
 
-def _is_waited_on(app: App) -> bool:
-    """Whether any worker waits for work or messages, whatever its namespace."""
-    (info,) = app.storage.exchange([("INFO", "clients")])
-    return b"blocked_clients:0\r\n" not in info
-
-
 def _embedded(app: App) -> EmbeddedServer:
     from queuectl.server.embedded import EmbeddedServer
 
@@ -131,6 +128,6 @@ def _embedded(app: App) -> EmbeddedServer:
 
         raise QueuectlError(
             f"The server is {server_url(app.settings).redacted()}, not the embedded one.",
-            "It is not queuectl's to start or stop. Unset QUEUECTL_REDIS_URL to use the embedded server.",
+            "queuectl did not start it and does not stop it. Unset QUEUECTL_REDIS_URL to use the embedded server.",
         )
     return EmbeddedServer(app.settings.home, app.settings.appendfsync)

@@ -1,15 +1,14 @@
-"""The use cases of the queue: enqueue, find, cancel, list, watch over workers, configure."""
+"""The use cases of the queue: enqueue, find, list, cancel, configure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, RecordInvalid
 from queuectl.manager.producer import Producer
+from queuectl.manager.status import Status
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.model.worker import WorkerInfo
 from queuectl.options import SETTINGS, JobOptions
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import Page, Position
@@ -21,15 +20,6 @@ SHORTEST_PREFIX = 4
 CANCEL_ANSWERS = frozenset(["cancelled", "requested", *JobState])
 DIGITS = frozenset("0123456789abcdef")
 NUMERALS = frozenset("0123456789.e+-")
-
-
-class Status(NamedTuple):
-    """The whole system at one moment."""
-
-    jobs: dict[JobState, int]
-    workers: list[WorkerInfo]
-    stopped: bool
-    set_aside: list[str]
 
 
 class QueueManager(Producer):
@@ -80,10 +70,18 @@ class QueueManager(Producer):
         return self.storage.page(states or list(JobState), limit, after)
 
     def status(self) -> Status:
-        """Counts, workers, and whether the stop signal is set."""
+        """Counts, workers, the pace, and whether the stop signal is set."""
         overview = self.storage.overview()
         workers = self.storage.workers(overview.workers)
-        return Status(overview.jobs, sorted(workers), overview.stopped, overview.set_aside)
+        return Status(overview.jobs, sorted(workers), overview.stopped, overview.set_aside, self.storage.activity())
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        return self.storage.overview().jobs
+
+    def make_durable(self) -> str:
+        """Wait until what was added is on the server's disk. Gives "" then, or why that is not certain."""
+        return self.storage.make_durable()
 
     # End ------------------------------------------------------------------------------------------
 
@@ -105,16 +103,6 @@ class QueueManager(Producer):
             before, count = self.storage.clear(before)
             total += count
         return total
-
-    # Workers --------------------------------------------------------------------------------------
-
-    def stop_workers(self) -> int:
-        """Tell all workers, on all hosts, to finish their job and end. Gives how many were told."""
-        return self.storage.stop()
-
-    def resume_workers(self) -> bool:
-        """Take the stop signal back. Gives whether it was set."""
-        return self.storage.resume()
 
     # Configuration --------------------------------------------------------------------------------
 

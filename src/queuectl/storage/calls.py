@@ -90,6 +90,22 @@ class Overview(NamedTuple):
     set_aside: list[str]
 
 
+ACTIVITY_SECONDS = 60.0
+"""What counts as lately."""
+
+
+class Activity(NamedTuple):
+    """What the queue has been doing lately. Times are Unix seconds by the server's clock.
+
+    ``finished``: jobs that completed or died in the last ACTIVITY_SECONDS, the first at ``first_finished_at``.
+    """
+
+    now: float
+    oldest_pending_at: float | None = None
+    finished: int = 0
+    first_finished_at: float | None = None
+
+
 def claim(runner: str, lease_seconds: float, want: int) -> Call[Claim]:
     """Lease up to ``want`` jobs to ``runner``."""
     return Call("claim", (runner, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))

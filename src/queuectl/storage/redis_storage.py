@@ -149,6 +149,27 @@ class RedisStorage(Session):
         """Counts of all states, names of live workers, the stop signal."""
         return self.run(calls.overview())
 
+    def activity(self) -> calls.Activity:
+        """Since when the oldest pending job is so, and how many jobs finished lately."""
+        now = float(self.time())
+        since = f"{now - calls.ACTIVITY_SECONDS:.6f}"
+        ended = [self.keys.index(state.value) for state in (JobState.COMPLETED, JobState.DEAD)]
+        first = ("ZRANGEBYSCORE", since, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+        oldest, *found = self.exchange(
+            [
+                ("ZRANGE", self.keys.index(JobState.PENDING.value), 0, 0, "WITHSCORES"),
+                *[("ZCOUNT", key, since, "+inf") for key in ended],
+                *[(first[0], key, *first[1:]) for key in ended],
+            ]
+        )
+        counts, firsts = found[: len(ended)], found[len(ended) :]
+        moments = [float(each[1]) for each in firsts if each]
+        return calls.Activity(now, float(oldest[1]) if oldest else None, sum(counts), min(moments, default=None))
+
+    def awaits_anything(self) -> bool:
+        """Whether any client of this server, in whatever namespace, waits for work or messages."""
+        return b"blocked_clients:0\r\n" not in self._one(("INFO", "clients"))
+
     def lacks_append_only_file(self) -> bool:
         """Whether the server says that it writes none; False where it may not be asked, or does not tell."""
         (info,) = self.exchange([("INFO", "persistence")], raise_errors=False)

@@ -6,6 +6,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from queuectl.errors import QueuectlError
 from queuectl.handover import HANDED_OVER
@@ -24,9 +25,10 @@ MESSAGES_BYTES = 1 << 20
 """A file of messages that has grown larger is begun anew by the next pool."""
 
 
-def start_detached(settings: Settings, options: PoolOptions) -> int:
+def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[str, str] = os.environ) -> int:
     """Start a pool and wait until its workers are known to the server; gives its pid.
 
+    ``environ`` becomes the environment of the pool, and so of its jobs.
     Raises QueuectlError with the pool's last words when it ends instead.
     """
     path = os.path.join(pools_folder(settings), "messages.log")
@@ -37,7 +39,7 @@ def start_detached(settings: Settings, options: PoolOptions) -> int:
     try:
         process = subprocess.Popen(
             _command(options, announce),
-            env={**os.environ, **_environment(settings)},
+            env={**environ, **_environment(settings)},
             stdin=subprocess.DEVNULL,
             stdout=messages,
             stderr=messages,

@@ -1,0 +1,25 @@
+"""How a command that takes several ids goes on when something is wrong with one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from queuectl.cli.screens.messages import complain
+from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
+
+
+def each_id(job_ids: Iterable[str], act: Callable[[str], int]) -> int:
+    """Call ``act`` for each id; gives the exit code: that of the last error, else the greatest that ``act`` gave.
+
+    Without a server there is no use in going on.
+    """
+    failed = worst = 0
+    for given in job_ids:
+        try:
+            worst = max(worst, act(given))
+        except (ServerUnreachable, BadConfiguration):
+            raise
+        except QueuectlError as error:
+            complain(error)
+            failed = error.exit_code
+    return failed or worst

@@ -1,0 +1,110 @@
+"""`queuectl list`, and how a long list comes in pages."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from click.core import ParameterSource
+
+from queuectl.cli.app import App, pass_app
+from queuectl.cli.command_line import command_line
+from queuectl.cli.options import json_option
+from queuectl.cli.screens.jobs import jobs_table
+from queuectl.cli.screens.messages import hint, note
+from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.types import Cursor, WholeNumber
+from queuectl.model.lifecycle import JobState
+from queuectl.schema.job import cursor, listed_object
+from queuectl.storage.calls import Position
+from queuectl.storage.scripts import CHUNK
+
+DEFAULT_LIMIT = 50
+
+limit_option = click.option(
+    "--limit",
+    "-n",
+    type=WholeNumber(0),
+    default=DEFAULT_LIMIT,
+    metavar="N",
+    help=f"Jobs to list; 0 for all (default: {DEFAULT_LIMIT}).",
+)
+after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go on where a page of --json ended.")
+
+
+@click.command(name="list")
+@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only jobs in this state.")
+@limit_option
+@after_option
+@json_option
+@pass_app
+def list_command(app: App, state: str | None, limit: int, after: Position | None, as_json: bool) -> None:
+    """List jobs: first those that run or wait for a retry, then those that changed last.
+
+    \b
+    Examples:
+      queuectl list
+      queuectl list --state failed
+      queuectl list --json --limit 0 | jq -r .command
+
+    RESULT is how the newest attempt failed: its exit code, a timeout, a limit, a signal, the death of its worker. A
+    job that is `failed` will be retried; one that is `dead` will not.
+    """
+    print_pages(app, [JobState(state)] if state else [], limit, after, as_json)
+
+
+def print_pages(app: App, states: list[JobState], limit: int, after: Position | None, as_json: bool) -> None:
+    """List up to ``limit`` jobs (0: all), a chunk at a time."""
+    left, shown = limit or float("inf"), 0
+    while left > 0:
+        size = int(min(left, CHUNK))
+        page = app.manager.page(states, size, after)
+        if as_json:
+            for job, position in zip(page.jobs, page.positions, strict=True):
+                print_json(listed_object(job, position))
+        elif page.jobs:
+            jobs_table(page.jobs, time.time(), one_state=len(states) == 1)
+        for job_id, why in page.invalid:
+            note(f"{job_id} is not a valid job: {why}")
+        found = len(page.jobs) + len(page.invalid)
+        shown, left, after = shown + found, left - found, page.end
+        if found < size or after is None:
+            break
+    if not shown:
+        _say_what_there_is(app, states)
+    elif after is not None and left <= 0:
+        _say_how_to_go_on(app, states, shown, limit, after, as_json)
+
+
+def _say_what_there_is(app: App, states: list[JobState]) -> None:
+    """A person who finds nothing in one state wants to know where the jobs are."""
+    there = {state.value: count for state, count in app.manager.counts().items() if count}
+    if not there:
+        hint("No jobs. Add one with:", command_line("enqueue 'echo hello'"))
+        return
+    wanted = " or ".join(state.value for state in states) or "listed"
+    other = ", ".join(f"{count:,} {state}" for state, count in there.items())
+    # A person who looks for failed jobs most often means those that failed for good.
+    likely = JobState.DEAD.value if JobState.DEAD.value in there else next(iter(there))
+    hint(f"No job is {wanted}. In the queue: {other}. See:", command_line(f"list --state {likely}"))
+
+
+def _say_how_to_go_on(
+    app: App, states: list[JobState], shown: int, limit: int, after: Position, as_json: bool
+) -> None:
+    if app.manager.page(states, 1, after).end is None:
+        return  # that was the last one
+    context = click.get_current_context()
+    words = context.command_path.partition(" ")[2]
+    if not words.startswith("dlq"):
+        words += "".join(f" --state {state.value}" for state in states)
+    # A reader who has not asked for so many may take them for all, a script most of all.
+    say = note if context.get_parameter_source("limit") is ParameterSource.DEFAULT else hint
+    if as_json:
+        many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"
+        again = command_line(f"{words} --json{many} --after {cursor(after)}")
+        say("More (all with --limit 0):", again)
+    else:
+        counts = app.manager.counts()
+        total = sum(count for state, count in counts.items() if not states or state in states)
+        say(f"Showing {shown:,} of {total:,}. All of them:", command_line(f"{words} --limit 0"))

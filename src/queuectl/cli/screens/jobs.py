@@ -1,0 +1,122 @@
+"""A job as the cells of a table, and as the lines of `show`. The one place of the screens that reads its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from queuectl.cli.screens.table import table
+from queuectl.cli.screens.values import SHORT_ID, ago, local_time, since, span
+from queuectl.model.cause import in_short
+from queuectl.model.command import EXEC
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.queue import DEFAULT_QUEUE
+from queuectl.options import OPTIONS
+from queuectl.options.values import span_text
+from queuectl.schema.job import command_text
+from queuectl.text import one_line
+
+LONGEST_RESULT = 16
+"""Columns for the result of a job, whatever a server says that it was."""
+
+
+def jobs_table(jobs: Sequence[Job], now: float, *, one_state: bool) -> None:
+    """A line for each job. ``one_state``: all are in the same, so that its column is the first to go."""
+    table(
+        ["ID", "STATE", "ATTEMPTS", "WHEN", "RESULT", "COMMAND"],
+        [
+            [job.id[:SHORT_ID], job.state.value, _attempts(job), _when(job, now), _result(job), command_text(job)]
+            for job in jobs
+        ],
+        spare=[*(["STATE"] if one_state else []), "ATTEMPTS", "WHEN"],
+        whole=["ID", "STATE"],
+    )
+
+
+def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
+    """What `show` says of a job: name to value. What is empty or as it is by default is left out."""
+    details = {
+        "id": job.id,
+        "state": job.state.value,
+        "command": command_text(job),
+        "run by": "itself, without a shell" if job.form == EXEC else "",
+        "directory": job.cwd.decode("utf-8", "surrogateescape"),
+        "queue": "" if job.queue == DEFAULT_QUEUE else job.queue,
+        "attempts": _attempts(job).replace("/", " of "),
+        "crashes": str(job.crashes or ""),
+        "backoff": _backoff(job),
+        "timeout": span_text(job.options.timeout) if job.options.timeout else "",
+        "limits": _limits(job),
+        "reason": job.reason,
+        "exit code": _exit_code(job),
+        "created": _moment(job.created_at, now),
+        "started": _moment(_started_at(job), now),
+        "finished": _moment(job.finished_at, now),
+        "took": _took(job, now),
+        "next retry": _moment(job.next_retry_at, now),
+        "worker": job.run.worker if job.run else "",
+        "host": "" if job.run is None or job.run.worker.startswith(job.run.host) else job.run.host,
+        "log": log or "",
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def _attempts(job: Job) -> str:
+    """Attempts so far, one that is under way included, of those it may have."""
+    return f"{job.attempts + (job.state is JobState.PROCESSING)}/{job.policy.max_retries + 1}"
+
+
+def _backoff(job: Job) -> str:
+    policy = job.policy
+    if policy.max_retries == 0 or job.state in FINAL:
+        return ""  # nothing follows
+    return f"{span_text(policy.backoff_base)} * {policy.backoff_factor:g} ^ retry"
+
+
+def _exit_code(job: Job) -> str:
+    said = job.exit_code in (None, 0) or (job.last is not None and job.last.cause.startswith("exit:"))
+    return "" if said else str(job.exit_code)
+
+
+def _when(job: Job, now: float) -> str:
+    started_at = _started_at(job)
+    if job.state is JobState.PROCESSING and started_at is not None:
+        return since(started_at, now)
+    moment = job.next_retry_at or job.finished_at or started_at or job.created_at
+    if moment is None:
+        return ""
+    if job.next_retry_at and moment <= now:
+        return "now"
+    return ago(moment, now)
+
+
+def _result(job: Job) -> str:
+    """What its newest attempt came to; nothing where the state says it all, or another attempt is under way."""
+    if job.state in (JobState.PROCESSING, JobState.CANCELLED) or job.last is None:
+        return ""
+    return one_line(in_short(job.last.cause, job.last.detail), LONGEST_RESULT)
+
+
+def _started_at(job: Job) -> float | None:
+    return job.run.started_at if job.run else None
+
+
+def _took(job: Job, now: float) -> str:
+    if job.state is JobState.CANCELLED:
+        return ""  # it may have been waiting for a retry, which the start of its last attempt does not tell
+    # One that was handed back only waits.
+    ended = now if job.state is JobState.PROCESSING else job.finished_at
+    started_at = _started_at(job)
+    return span(ended - started_at) if started_at and ended else ""
+
+
+def _limits(job: Job) -> str:
+    given = job.options.given
+    resources = [option for option in OPTIONS.values() if option.group == "resources" and given.get(option.name)]
+    return ", ".join(
+        f"{option.name.replace('_', ' ')} {option.kind.words(given[option.name])}" for option in resources
+    )
+
+
+def _moment(seconds: float | None, now: float) -> str:
+    return "" if seconds is None else f"{local_time(seconds)} ({ago(seconds, now)})"

@@ -1,0 +1,61 @@
+"""What a command says to a person beside its output: notes, hints, errors."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from queuectl.cli.command_line import with_given_options
+from queuectl.cli.screens.terminal import is_terminal, style, terminal_width
+from queuectl.text import printable
+
+if TYPE_CHECKING:
+    from queuectl.errors import QueuectlError
+
+LONGEST_ERROR = 1_000
+
+
+def note(text: str, command: str = "", *, after: str = "") -> None:
+    """A message for a person: on stderr, behind the red word ``after``, wrapped to a terminal's width.
+
+    ``command`` follows in one piece, on a line of its own if need be: it is there to be copied.
+    """
+    lines = _fitted(after + printable(text), "stderr", command)
+    click.echo("\n".join([style(after, "red", err=True) + lines[0].removeprefix(after), *lines[1:]]), err=True)
+
+
+def say(text: str, command: str = "") -> None:
+    """A sentence that is part of what was asked for: the same on stdout."""
+    click.echo("\n".join(_fitted(printable(text), "stdout", command)))
+
+
+def hint(text: str, command: str = "") -> None:
+    """A friendly word that only a person at a terminal wants."""
+    if is_terminal("stderr"):
+        note(text, command)
+
+
+def complain(error: QueuectlError) -> None:
+    """An error: what, why, and what to type next, with the options that were given to this command."""
+    note(_shortened(error.message), after="Error: ")
+    if error.hint:
+        note(_shortened(with_given_options(error.hint)))
+
+
+def _fitted(text: str, stream: str, command: str) -> list[str]:
+    """Lines that a terminal shows whole; one line where there is none. No word is broken: it may be copied."""
+    width = terminal_width() if stream == "stdout" else shutil.get_terminal_size().columns
+    if (stream == "stderr" and not is_terminal(stream)) or len(text) + len(command) < width:
+        return [f"{text} {command}".rstrip()]
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    if command and len(lines[-1]) + len(command) < width:
+        return [*lines[:-1], f"{lines[-1]} {command}"]
+    return [*lines, command] if command else lines
+
+
+def _shortened(text: str) -> str:
+    """Without its middle, if it quotes a value that nobody would read to the end."""
+    return text if len(text) <= LONGEST_ERROR else f"{text[: LONGEST_ERROR - 200]} … {text[-200:]}"

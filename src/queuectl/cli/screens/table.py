@@ -1,0 +1,90 @@
+"""Tables and aligned pairs that fit the terminal, whatever text is in them."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
+
+from queuectl.cli.screens.terminal import style, terminal_width
+from queuectl.text import LINE_BREAK, LINE_BREAK_PLAIN, columns, one_line, pad, printable
+
+NARROWEST = 6
+"""Columns that every cell keeps."""
+
+COLOURS = {
+    "pending": "cyan",
+    "processing": "blue",
+    "completed": "green",
+    "failed": "yellow",
+    "dead": "red",
+    "cancelled": "magenta",
+}
+
+
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    spare: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> None:
+    """Columns as wide as their contents, if the terminal has the room.
+
+    If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit,
+    one of ``whole`` only once the others are as narrow as can be.
+    Cells may hold hostile text; it is cleaned here.
+    """
+    mark = _line_break()
+    lines = [list(headings), *([one_line(cell, line_break=mark) for cell in row] for row in rows)]
+    widths = [max(columns(line[at]) for line in lines) for at in range(len(headings))]
+    kept = list(range(len(headings)))
+    room = terminal_width()
+
+    def total() -> int:
+        return sum(widths[at] + 2 for at in kept) - 2
+
+    for name in spare:
+        # A command of 20 characters says enough to be worth a column of lesser things.
+        if total() - max(0, widths[kept[-1]] - 20) > room:
+            kept.remove(headings.index(name))
+    widths = [min(width, max(room, NARROWEST)) for width in widths]
+    for cut in ([at for at in kept if headings[at] not in whole], kept):
+        while total() > room and max(widths[at] for at in cut) > NARROWEST:
+            widths[max(cut, key=lambda at: widths[at])] -= 1
+    for number, line in enumerate(lines):
+        cells = [pad(one_line(line[at], widths[at]), widths[at] if at != kept[-1] else 0) for at in kept]
+        text = "  ".join(style(cell, COLOURS.get(cell.strip())) for cell in cells)
+        click.echo(style(text, None, bold=True) if number == 0 else text)
+
+
+def pairs(values: Mapping[str, str]) -> None:
+    """Names and values, aligned; long values go on in the next line, a command's own lines in theirs."""
+    indent = max(map(len, values)) + 2
+    room = max(16, terminal_width() - indent)
+    for name, value in values.items():
+        lines = [part for line in value.split("\n") for part in _wrapped(printable(line), room)]
+        click.echo(f"{style(name.ljust(indent), None, bold=True)}{style(lines[0], COLOURS.get(lines[0]))}")
+        for line in lines[1:]:
+            click.echo(" " * indent + line)
+
+
+def state_text(name: str, width: int = 0) -> str:
+    """A state's name in its colour."""
+    return style(name.ljust(width), COLOURS.get(name))
+
+
+def _line_break() -> str:
+    try:
+        LINE_BREAK.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return LINE_BREAK_PLAIN
+    return LINE_BREAK
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    if columns(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, drop_whitespace=False, break_on_hyphens=False) or [""]

@@ -1,0 +1,44 @@
+"""The two ends of this process: whether a person is there, how wide it is, and colour."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from typing import Any
+
+import click
+
+WITHOUT_TERMINAL = 200
+"""Columns where nobody says how many there are."""
+
+
+def is_terminal(stream: str = "stdout") -> bool:
+    """Whether a person is at that end."""
+    try:
+        return bool(getattr(sys, stream).isatty())
+    except (AttributeError, ValueError):  # closed
+        return False
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; without one those of ``COLUMNS``."""
+    if is_terminal():
+        return shutil.get_terminal_size((100, 24)).columns
+    try:
+        return max(0, int(os.environ.get("COLUMNS", ""))) or WITHOUT_TERMINAL
+    except ValueError:
+        return WITHOUT_TERMINAL
+
+
+def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
+    """Coloured text on a terminal, plain text elsewhere or with NO_COLOR."""
+    if os.environ.get("NO_COLOR") or not is_terminal("stderr" if err else "stdout"):
+        return text
+    return click.style(text, fg=colour, bold=bold)
+
+
+def print_json(value: Any) -> None:
+    """One object on one line. Bytes that are no text are escaped surrogates, as in Python's os.fsdecode."""
+    click.echo(json.dumps(value))

@@ -1,0 +1,53 @@
+"""Workers on the screen: one line each, or one for each pool or host where there are many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from queuectl.cli.screens.table import table
+from queuectl.cli.screens.values import SHORT_ID, span
+from queuectl.model.worker import WorkerInfo
+
+MOST_LINES = 10
+"""More pools than that are summed up by host."""
+
+
+def workers_table(workers: Sequence[WorkerInfo], now: float) -> None:
+    """A line for each worker."""
+    table(
+        ["WORKER", "STATE", "JOB", "UP", "HOST"],
+        [
+            [
+                worker.name,
+                worker.status,
+                worker.job[:SHORT_ID] or "-",
+                span(now - worker.started_at),
+                f"{worker.host} pid {worker.pid}",
+            ]
+            for worker in workers
+        ],
+        spare=["HOST", "UP"],
+    )
+
+
+def pools_table(workers: Sequence[WorkerInfo], now: float) -> None:
+    """A line for each pool; for each host if there are many pools."""
+    by_pool = len({(worker.host, worker.pid) for worker in workers}) <= MOST_LINES
+    rows = []
+    for (host, pid), members in groupby(
+        sorted(workers, key=lambda worker: (worker.host, worker.pid)),
+        lambda worker: (worker.host, worker.pid if by_pool else 0),
+    ):
+        pool = list(members)
+        draining = Counter(worker.status for worker in pool)["draining"]
+        rows.append(
+            [
+                host,
+                str(pid) if by_pool else str(len({worker.pid for worker in pool})),
+                f"{len(pool):,}" + (f", {draining:,} draining" if draining else ""),
+                span(now - min(worker.started_at for worker in pool)),
+            ]
+        )
+    table(["HOST", "POOL PID" if by_pool else "POOLS", "WORKERS", "UP"], rows)

@@ -1,0 +1,76 @@
+"""Types of options and arguments whose errors speak as all others do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from queuectl.errors import InvalidInput
+from queuectl.options import values
+from queuectl.storage.calls import Position
+
+_SCORE = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
+"""A score as the server writes it."""
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]
+    """A whole number between two bounds, which its help does not spell out."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int = 1_000_000_000) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; InvalidInput names the option."""
+        return values.whole_number(_named(param), value, self._least, self._most)
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]
+    """A length of time in seconds, or with a unit, between two bounds."""
+
+    name = "time"
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least = least
+        self._most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Its seconds."""
+        return values.seconds(_named(param), value, self._most, least=self._least)
+
+
+class Cursor(click.ParamType):  # type: ignore[type-arg]
+    """Where a page ended, as `list --json` printed it."""
+
+    name = "cursor"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Position:
+        """SCORE:ID as a position."""
+        score, _, job_id = str(value).partition(":")
+        if not _SCORE.fullmatch(score) or not job_id.isprintable():
+            raise InvalidInput("--after must be a cursor as list --json prints it with each job.")
+        return Position(score, job_id)
+
+
+class JobId(click.ParamType):  # type: ignore[type-arg]
+    """An id or the beginning of one. The shell completes those of recent jobs."""
+
+    name = "id"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Ids that begin so; none if the server can't tell at once."""
+        from queuectl.cli.recent import recent_jobs
+
+        return [CompletionItem(job_id, help=line) for job_id, line in recent_jobs(ctx, incomplete)]
+
+
+def _named(param: click.Parameter | None) -> str:
+    """An option as it is written, an argument by its name."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return str(param.name) if param is not None else "value"

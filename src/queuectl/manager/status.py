@@ -1,0 +1,59 @@
+"""The whole system at one moment, and what can be told from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from queuectl.model.lifecycle import JobState
+from queuectl.model.worker import WorkerInfo
+from queuectl.storage.calls import Activity
+
+
+class Status(NamedTuple):
+    """Counts of all states, all workers, and what is derived from both."""
+
+    jobs: dict[JobState, int]
+    workers: list[WorkerInfo]
+    stopped: bool
+    set_aside: list[str]
+    activity: Activity
+
+    @property
+    def running(self) -> int:
+        """Jobs that run at this moment.
+
+        The server counts leases. A runner of short jobs holds a few more than it has workers, and starts them
+        as soon as one is free; so what exceeds the number of workers waits.
+        """
+        return min(self.jobs[JobState.PROCESSING], len(self.workers))
+
+    @property
+    def claimed(self) -> int:
+        """Jobs that are leased and do not run: claimed ahead, or left behind by workers that are gone."""
+        return self.jobs[JobState.PROCESSING] - self.running
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that are ready and do not run yet."""
+        return self.jobs[JobState.PENDING] + self.claimed
+
+    @property
+    def oldest_pending_at(self) -> float | None:
+        """When the job that has been pending longest became so."""
+        return self.activity.oldest_pending_at
+
+    @property
+    def jobs_per_second(self) -> float | None:
+        """How many jobs finished per second lately; None if fewer than two did."""
+        activity = self.activity
+        if activity.finished < 2 or activity.first_finished_at is None:
+            return None
+        return activity.finished / max(activity.now - activity.first_finished_at, 0.1)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the jobs that are ready or running will take at this pace; None where it can't be told."""
+        left = self.waiting + self.running
+        if not left or not self.workers or self.stopped or not self.jobs_per_second:
+            return None
+        return left / self.jobs_per_second

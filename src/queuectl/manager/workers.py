@@ -1,0 +1,74 @@
+"""The use cases around workers that need the server alone: stop, resume, wait, list.
+
+What starts processes on this host is in `worker.pool.start`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from queuectl.model.worker import WorkerInfo
+from queuectl.storage import RedisStorage
+
+FIRST_PAUSE_SECONDS = 0.02
+LONGEST_PAUSE_SECONDS = 1.0
+PAUSE_FACTOR = 1.3
+"""A worker that is idle stops within a moment, and one with a long job may take hours."""
+
+
+class Workers:
+    """The workers of one queue, on all hosts."""
+
+    def __init__(self, storage: RedisStorage) -> None:
+        self._storage = storage
+
+    def all(self) -> list[WorkerInfo]:
+        """Every live worker, by name."""
+        return sorted(self._storage.workers(self._storage.overview().workers))
+
+    def count(self) -> int:
+        """How many are alive."""
+        return len(self._storage.overview().workers)
+
+    def are_stopped(self) -> bool:
+        """Whether the stop signal is set."""
+        return self._storage.overview().stopped
+
+    def stop(self) -> int:
+        """Tell all workers to finish their job and stop. Gives how many were told."""
+        return self._storage.stop()
+
+    def resume(self) -> bool:
+        """Take the stop signal back. Gives whether it was set."""
+        return self._storage.resume()
+
+    def wait_until_stopped(
+        self,
+        timeout_seconds: float | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> int:
+        """Wait until no worker is alive, at most ``timeout_seconds`` (None: as long as it takes).
+
+        Gives how many are left: 0 unless the time is up. It asks often at first, and once a second after a
+        while: nothing in the server tells that a worker has stopped.
+        """
+        deadline = float("inf") if timeout_seconds is None else clock() + timeout_seconds
+        pause = FIRST_PAUSE_SECONDS
+        while left := self.count():
+            remaining = deadline - clock()
+            if remaining <= 0:
+                return left
+            sleep(min(pause, remaining))
+            pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
+        return 0
+
+    def may_lose_jobs(self) -> bool:
+        """Whether a server that the user named keeps nothing on its disk but snapshots."""
+        return bool(self._storage.settings.redis_url) and self._storage.lacks_append_only_file()
+
+    def use_this_server(self) -> bool:
+        """Whether workers of any namespace are connected to this server."""
+        return self._storage.awaits_anything()

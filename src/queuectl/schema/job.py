@@ -1,0 +1,62 @@
+"""A job as JSON has it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Any
+
+from queuectl.model.command import EXEC
+from queuectl.model.job import Job
+from queuectl.options import OPTIONS
+from queuectl.schema.times import timestamp
+from queuectl.storage.calls import Position
+
+
+def command_text(job: Job) -> str:
+    """The command as one would type it; bytes that are no text as surrogates."""
+    if job.form == EXEC:
+        return shlex.join(os.fsdecode(argument) for argument in job.command.split(b"\0"))
+    return job.command.decode("utf-8", "surrogateescape")
+
+
+def job_object(job: Job) -> dict[str, Any]:
+    """All that is known of a job. ``status`` is the deprecated name of ``state``."""
+    run = job.run
+    options = {
+        name: (value or None) if OPTIONS[name].unlimited else value for name, value in job.options.values().items()
+    }
+    limits = {name: options.pop(name) for name, option in OPTIONS.items() if option.group == "resources"}
+    return {
+        "id": job.id,
+        "state": job.state.value,
+        "status": job.state.value,
+        "command": command_text(job),
+        "shell": job.form != EXEC,
+        "queue": job.queue,
+        "attempts": job.attempts,
+        "crashes": job.crashes,
+        **options,
+        "limits": limits,
+        "cwd": job.cwd.decode("utf-8", "surrogateescape"),
+        "exit_code": job.exit_code,
+        "cause": job.last.cause if job.last else "",
+        "reason": job.reason,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(run.started_at if run else None),
+        "finished_at": timestamp(job.finished_at),
+        "next_retry_at": timestamp(job.next_retry_at),
+        "worker": (run and run.worker) or None,
+        "host": (run and run.host) or None,
+        "fence": job.fence,
+    }
+
+
+def listed_object(job: Job, position: Position) -> dict[str, Any]:
+    """A job of a list, with the cursor behind which the next page begins."""
+    return job_object(job) | {"cursor": cursor(position)}
+
+
+def cursor(position: Position) -> str:
+    """A position as ``--after`` takes it."""
+    return f"{position.score}:{position.job_id}"

@@ -1,0 +1,95 @@
+"""One worker for as long as a job needs it, started where there is no other: what `run` stands on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+
+from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.host import host_name
+from queuectl.manager.environment import VARIABLES
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import JobState
+from queuectl.storage import RedisStorage
+from queuectl.worker.options import PoolOptions
+from queuectl.worker.pool import detach, superuser
+from queuectl.worker.pool.cleanup import bury_dead_pools
+from queuectl.worker.pool.record import works_here
+
+LOOK_SECONDS = 5.0
+"""Between two checks whether there is a worker."""
+
+SESSION_VARIABLES = frozenset(
+    ["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"]
+)
+"""What every shell of a log-in has, and so every worker that is started in one."""
+
+
+def session_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What of this shell a temporary worker gets: no variable that was set for one command or in one shell only.
+
+    So a job sees the same variables whether or not a worker is up already.
+    """
+    kept = SESSION_VARIABLES | {os.fsdecode(name) for name in VARIABLES}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in kept or name.startswith(("QUEUECTL_", "XDG_", "PYTHON"))
+    }
+
+
+class TemporaryPool:
+    """Watches over there being a worker for one job. ``starting`` is called with the number of jobs before it."""
+
+    def __init__(self, storage: RedisStorage, starting: Callable[[int], None]) -> None:
+        self._storage = storage
+        self._settings = storage.settings
+        self._starting = starting
+        self._pid = 0
+        self._next_look = 0.0
+
+    def check(self) -> None:
+        """Refuse to enqueue what would only wait."""
+        overview = self._storage.overview()
+        if overview.stopped:
+            raise QueuectlError(
+                "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
+            )
+        if not overview.workers:
+            superuser.check(allowed=self._settings.allow_root)
+
+    def look(self) -> None:
+        """From time to time: is any worker up? A pool that was killed is noticed here, too."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        try:
+            self._see_to_it()
+        except ServerUnreachable:
+            pass  # the job's watcher waits for it to come back, and so do we
+
+    def is_here(self, job: Job) -> bool:
+        """Whether a worker that writes into this state folder has run the job."""
+        if job.run is None or job.run.host != host_name():
+            return False
+        return bool(self._pid) or works_here(self._settings, job.run.worker)
+
+    def end(self) -> None:
+        """The job is over."""
+        if self._pid:
+            try:
+                os.kill(self._pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass  # it had nothing left to do
+
+    def _see_to_it(self) -> None:
+        bury_dead_pools(self._settings, self._storage, host_name())
+        overview = self._storage.overview()
+        if overview.workers or overview.stopped:
+            return
+        self._starting(max(0, overview.jobs[JobState.PENDING] - 1))
+        # In a burst, so that after a Ctrl-C it runs the job to its end, and then stops by itself.
+        options = PoolOptions(workers=1, burst=True)
+        self._pid = detach.start_detached(self._settings, options, session_environment())
