@@ -18,7 +18,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/troubleshooting.md", "docs/json.md")
+PAGES = ("README.md", "docs/how-to/troubleshooting.md", "docs/reference/json.md")
 GENERATOR = runpy.run_path(str(ROOT / "docs/generate_cli.py"))
 
 PLACEHOLDERS = {"<status>": "failed", "<n>": "3", "<b>": "2", "<f>": "3", "<seconds>": "30", "<command>": "true"}
@@ -33,7 +33,7 @@ def text_of(page: str) -> str:
 
 
 def test_the_reference_is_up_to_date() -> None:
-    assert text_of("docs/cli.md") == GENERATOR["render"](), "Run: python docs/generate_cli.py"
+    assert text_of("docs/reference/commands.md") == GENERATOR["render"](), "Run: python docs/generate_cli.py"
 
 
 def all_commands() -> list[tuple[click.Command, str]]:
@@ -44,7 +44,7 @@ def all_commands() -> list[tuple[click.Command, str]]:
 def test_every_command_is_documented_and_its_help_has_examples(command: click.Command, name: str) -> None:
     assert "Examples:\n" in (command.help or "")
     assert name in (command.help or "")
-    assert f"# {name}\n" in text_of("docs/cli.md")
+    assert f"# {name}\n" in text_of("docs/reference/commands.md")
 
 
 @pytest.mark.parametrize(("command", "name"), [pytest.param(*pair, id=pair[1]) for pair in all_commands()])
@@ -170,7 +170,7 @@ def test_calls_are_found_in_pipes_and_substitutions() -> None:
     assert list(_calls(line)) == ["enqueue 'a | b'", "show '$id'", "server path"]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "docs/cli.md", "CHANGELOG.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*PAGES, "docs/reference/commands.md", "CHANGELOG.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text_of(page)):
         if "://" not in target:
@@ -181,8 +181,8 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def documented_fields(heading: str) -> list[str]:
-    """First column of the table below a heading of docs/json.md."""
-    section = text_of("docs/json.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    """First column of the table below a heading of docs/reference/json.md."""
+    section = text_of("docs/reference/json.md").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
 
 
@@ -201,4 +201,4 @@ def test_the_fields_of_a_worker_are_documented() -> None:
 def test_every_command_with_json_output_is_documented() -> None:
     for command, name in all_commands():
         if any("--json" in option.opts for option in command.params):
-            assert f"`{name.removeprefix('queuectl ')}`" in text_of("docs/json.md"), name
+            assert f"`{name.removeprefix('queuectl ')}`" in text_of("docs/reference/json.md"), name
