@@ -27,8 +27,8 @@ PREFACE = """\
 <!-- Written by docs/generate_cli.py from the help texts: change those. -->
 
 Every command has `-h` and `--help`. An ID may be shortened to any unique prefix
-of 4 characters or more. Exit codes and environment variables are in the
-[README](../../README.md), the objects that `--json` prints in [json.md](json.md).
+of 4 characters or more. See also [exit codes](exit-codes.md),
+[configuration](configuration.md), and the objects that `--json` prints: [JSON](json.md).
 """
 
 

@@ -33,7 +33,7 @@ Row = tuple[str, ...]
 def _keys() -> Iterator[Row]:
     """Every key, from the table in the docstring of `storage/keys.py`."""
     yield "Key", "Type", "Holds", "Lives until"
-    _, _, body, _ = re.split(r"^=+ .*=\n", inspect.cleandoc(keys.__doc__ or ""), flags=re.MULTILINE)
+    _, _, body, _ = re.split(r"^=+ .*=(?:\n|$)", inspect.cleandoc(keys.__doc__ or ""), flags=re.MULTILINE)
     for line in body.splitlines():
         key, kind, meaning = re.split(r"  +", line, maxsplit=2)
         holds, _, lifetime = meaning.partition("; ")
@@ -63,14 +63,16 @@ def _machine_settings() -> Iterator[Row]:
     defaults = settings.load(environ={"HOME": "/~"})
     options = {name for option in cli.params for name in option.opts}
     for name, meaning in _field_docstrings(settings.Settings):
+        if name not in defaults.origins:
+            continue
         option = f"--{name.replace('_', '-')}"
         default = getattr(defaults, name)
-        text = {None: "the embedded server", False: "no"}.get(default, str(default).replace("/~", "~"))
+        text = "`no`" if default is False else f"`{default}`".replace("/~", "~")
         yield (
             f"`{name}`",
             f"`QUEUECTL_{name.upper()}`",
             f"`{option}`" if option in options else "",
-            f"`{text}`" if default is not None else text,
+            text if default is not None else "the embedded server",
             meaning,
         )
 
@@ -89,6 +91,8 @@ def _job_options() -> Iterator[Row]:
     yield "Option", "Meaning", "`run`", "Default in `config set`"
     run, configure = _options("run"), _options("config", "set")
     for name, option in _options("enqueue").items():
+        if name == "--json":
+            continue
         names = ", ".join(f"`{text}`" for text in sorted(option.opts, key=len))
         value = f" {option.metavar}" if option.metavar else ""
         yes = ["yes" if name in others else "" for others in (run, configure)]
