@@ -1,7 +1,7 @@
 """Fills the tables of the reference from the code, each between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 
-    python docs/generate_tables.py            # write them
-    python docs/generate_tables.py --check    # exit with 1 if one is not up to date
+python docs/generate_tables.py            # write them
+python docs/generate_tables.py --check    # exit with 1 if one is not up to date
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@
 | ``box-0b98c5-1``                | the name of a worker                                               |
 | ``pid 17697``                   | any process                                                        |
 | ``1.4s``, ``0.02 s``, ``21 ms`` | any length of time; a whole number of seconds stands for itself    |
+| ``retry in 1.9s``               | also ``retry now``, which a busy machine prints                    |
 | ``110/s``, ``1.2 MB``           | any rate, any size with a fraction                                 |
 | ``14:21:22``, ``2026-11-24``    | any time, any day                                                  |
 | ``/home/ann``                   | the home folder                                                    |
@@ -33,6 +34,7 @@ _VARIES = [
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<day>"),
     (re.compile(r"\b\d\d:\d\d:\d\d(?:\.\d+)?Z?\b"), "<time>"),
     (re.compile(r"\b\d+\.\d+ ?(?:s|m|h)\b|\b\d+(?:\.\d+)? ?(?:ms|µs)\b"), "<length>"),
+    (re.compile(r"retry (?:in <length>|now)"), "retry <soon>"),
     (re.compile(r"\b[\d,.]+/s\b"), "<rate>"),
     (re.compile(r"\b\d+\.\d+ ?[KMG]i?B?\b"), "<size>"),
     (re.compile(r"  +"), "  "),

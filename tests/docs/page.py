@@ -5,7 +5,7 @@
     9fa21c07d3b8e645
     ```
 
-A line that begins with ``$ `` is a command, one that begins with ``> `` goes on with it; what follows is the output.
+A line that begins with ``$ `` is a command, one that begins with ``> `` continues it; the rest is its output.
 A comment ``<!-- run`` holds shell lines that a reader need not see; what they print does not matter.
 """
 
@@ -47,7 +47,9 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def _block(block: str, start: int) -> Iterator[Step]:
-    for command in re.finditer(r"^\$ (?P<command>.*\n(?:> .*\n)*)(?P<output>(?:(?!\$ ).*\n)*)", block, re.MULTILINE):
+    for command in re.finditer(
+        r"^\$ (?P<command>.*\n(?:> .*\n)*)(?P<output>(?:(?!\$ ).*\n)*)", block, re.MULTILINE
+    ):
         lines = [line.removeprefix("> ") for line in command["command"].splitlines()]
         output = command["output"].splitlines()
         yield Step("\n".join(lines), output, start + command.start("output"), start + command.end("output"))

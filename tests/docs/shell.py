@@ -1,4 +1,4 @@
-"""A shell on a terminal of its own, in a home folder of its own, where the commands of a page run one after another.
+"""A shell with its own terminal and home folder, where the commands of a page run one after another.
 
 They have real workers and an embedded server. Nothing of the user's own queue is touched.
 """
@@ -107,10 +107,15 @@ class Shell:
                 continue  # it is over, or another user's
 
 
+def without_excuses(text: str) -> str:
+    """The text without what `run` says when a very busy machine has no worker up after some seconds."""
+    return re.sub(r"queuectl: the workers are not up yet; what keeps them is in\n?[^\n]*\n", "", text)
+
+
 def plain(text: str) -> list[str]:
     """What a terminal shows of this text, line by line: without sequences, and with rewritten lines as they end."""
     lines = []
-    for line in text.split("\n"):
+    for line in without_excuses(text).split("\n"):
         shown = ""
         for part in line.split("\r"):
             kept = _SEQUENCE.sub("", part)

@@ -28,6 +28,7 @@ def comparison() -> Comparison:
         ("14:21:22 ok", "03:00:59 ok"),
         ("ID    STATE", "ID  STATE"),
         ("/home/ann/x", "/tmp/qd-home/x"),
+        ("failed; retry in 0.4s", "failed; retry now"),
         ("110/s", "9,876.5/s"),
     ],
 )
