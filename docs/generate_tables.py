@@ -19,10 +19,9 @@ import click
 from queuectl import errors, settings
 from queuectl.cli import cli
 from queuectl.manager.environment import VARIABLES
-from queuectl.model.config import SETTINGS
 from queuectl.model.lifecycle import TRANSITIONS
+from queuectl.options import SETTINGS
 from queuectl.storage import keys
-from queuectl.storage.encoding import number_text
 
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -53,8 +52,8 @@ def _exit_codes() -> Iterator[Row]:
 
 def _queue_settings() -> Iterator[Row]:
     yield "Setting", "`config set`", "Default", "Meaning"
-    for name, setting in SETTINGS.items():
-        yield f"`{name}`", f"`--{name.replace('_', '-')}`", number_text(setting.default), setting.meaning
+    for name, option in SETTINGS.items():
+        yield f"`{name}`", f"`--{name.replace('_', '-')}`", option.kind.text(option.default), option.help
 
 
 def _machine_settings() -> Iterator[Row]:

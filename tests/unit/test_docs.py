@@ -196,7 +196,7 @@ def documented_fields(heading: str) -> list[str]:
 
 
 def test_the_fields_of_a_job_are_documented() -> None:
-    job = Job(id="9fa21c07", status=JobState.PENDING, command=b"true")
+    job = Job("9fa21c07", JobState.PENDING, b"true")
 
     assert documented_fields("Job") == list(job_object(job))
 
