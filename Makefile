@@ -19,7 +19,7 @@ TEST_PROCESSES = $(shell $(BIN)/python -c 'import os; print(max(2, min(4, os.cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test fuzz bench bench-peers chaos lint clean
+.PHONY: help demo test fuzz bench bench-peers chaos lint docs docs-update clean
 
 help:
 	@echo 'make demo    run 600 real jobs, kill the workers twice midway, check every result (under a minute)'
@@ -31,6 +31,8 @@ help:
 	@echo 'make chaos   kill, freeze and starve everything while jobs run, check every job (an hour)'
 	@echo '             make chaos ARGS=--network: with a replica and a bad line; ARGS="--minutes 60": does anything grow?'
 	@echo 'make lint    check style and types'
+	@echo 'make docs    build the documentation as a site into build/site; a dead link fails'
+	@echo 'make docs-update   run all commands of the documentation, write what they print into it; new picture'
 	@echo 'make clean   remove what these commands made, .venv/ included'
 	@echo
 	@echo 'The first of them installs what it needs into .venv/. Another Python: make demo PYTHON=python3.12'
@@ -59,6 +61,19 @@ lint: $(VENV)/ready-dev
 	$(BIN)/mypy
 	@if command -v shellcheck >/dev/null; then set -x; shellcheck .ci/run; fi
 
+# The environment variable: no advertisement for another program among the messages.
+docs: $(VENV)/ready-docs
+	@$(BIN)/python docs/generate_cli.py --check
+	@$(BIN)/python docs/generate_tables.py --check
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'The documentation is in build/site/index.html'
+
+docs-update: $(VENV)/ready-docs
+	$(BIN)/python docs/generate_cli.py
+	$(BIN)/python docs/generate_tables.py
+	$(BIN)/python -m tests.docs.update $(ARGS)
+	$(BIN)/python -m docs.picture
+
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -76,6 +91,10 @@ $(VENV)/ready-test: pyproject.toml | $(BIN)/pip
 $(VENV)/ready-dev: pyproject.toml | $(BIN)/pip
 	$(call install,'.[dev]')
 	@touch $@ $(VENV)/ready $(VENV)/ready-test
+
+$(VENV)/ready-docs: pyproject.toml | $(BIN)/pip
+	$(call install,'.[docs]')
+	@touch $@ $(VENV)/ready
 
 # pip comes last into a new environment: one without it was interrupted, and is made again.
 $(BIN)/pip:

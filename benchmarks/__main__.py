@@ -97,8 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         "--smoke", action="store_true", help="only look for what is absurdly slow; exit code 1 if so"
     )
     parser.add_argument(
-        "--plots", nargs="?", metavar="FOLDER", type=Path, const=ROOT / "docs",
-        help="measure what the plots show, and draw them into FOLDER (default: docs)",
+        "--plots", nargs="?", metavar="FOLDER", type=Path, const=ROOT / "docs/images",
+        help="measure what the plots show, and draw them into FOLDER (default: docs/images)",
     )  # fmt: skip
     parser.add_argument(
         "--idle-minutes", metavar="N", type=float, help="how long a pool idles before a pickup (60 for an hour)"

@@ -53,7 +53,7 @@ def main() -> int:
         f"All is well, after {time.monotonic() - begun:.0f} seconds: nothing was lost, nothing left behind.",
         indent=0,
     )
-    say("Now your own:  .venv/bin/queuectl enqueue 'echo hello'", indent=0)
+    say("Now your own:  .venv/bin/queuectl run 'echo hello'", indent=0)
     return 0
 
 

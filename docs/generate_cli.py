@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, the reference of the command line, from the commands themselves.
+"""Writes docs/reference/commands.md, the reference of the command line, from the commands themselves.
 
     python docs/generate_cli.py            # write it
     python docs/generate_cli.py --check    # exit with 1 if it is not up to date
@@ -18,7 +18,7 @@ import click
 
 from queuectl.cli import cli
 
-PAGE = Path(__file__).with_name("cli.md")
+PAGE = Path(__file__).with_name("reference") / "commands.md"
 WIDTH = 80
 
 PREFACE = """\
@@ -27,8 +27,8 @@ PREFACE = """\
 <!-- Written by docs/generate_cli.py from the help texts: change those. -->
 
 Every command has `-h` and `--help`. An ID may be shortened to any unique prefix
-of 4 characters or more. Exit codes and environment variables are in the
-[README](../README.md), the objects that `--json` prints in [json.md](json.md).
+of 4 characters or more. See also [exit codes](exit-codes.md),
+[configuration](configuration.md), and the objects that `--json` prints: [JSON](json.md).
 """
 
 

@@ -87,7 +87,7 @@ def table(results: Sequence[Result], workers: int, reference: Sequence[Run]) -> 
 
 
 def markdown(results: Sequence[Result], references: dict[int, list[Run]]) -> Iterator[str]:
-    """The lines of one table for all numbers of workers, as in `docs/performance.md`."""
+    """The lines of one table for all numbers of workers, as in `docs/explanation/performance.md`."""
     counts = list(references)
     titles = ["", f"enqueue/s ({counts[-1]} workers)"]
     titles += [title for workers in counts for title in (f"drain/s, {workers} workers", "of xargs")]
