@@ -98,10 +98,10 @@ class TemporaryPool:
     def _see_to_it(self) -> None:
         from queuectl.host import host_name
         from queuectl.worker.options import PoolOptions
-        from queuectl.worker.pool.cleanup import bury_dead_pools
+        from queuectl.worker.pool.cleanup import clean_up_dead_pools
         from queuectl.worker.pool.detach import start_detached
 
-        bury_dead_pools(self._app.settings, self._app.storage, host_name())
+        clean_up_dead_pools(self._app.settings, self._app.storage, host_name())
         overview = self._app.storage.overview()
         if overview.workers or overview.stopped:
             return
