@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import queuectl.worker.pool.pool
+import queuectl.worker.pool.members
 from queuectl import settings
 from queuectl.manager.producer import Producer
 from queuectl.storage import RedisStorage
@@ -134,7 +134,7 @@ def _kill_at(number: int, who: str) -> None:
 
 def _main() -> None:
     # One runner, and two workers in it: what dies together is more than one job.
-    queuectl.worker.pool.pool.processors = lambda: 1
+    queuectl.worker.pool.members.processors = lambda: 1
     _kill_at(int(sys.argv[1]), sys.argv[2])
     options = PoolOptions(workers=2, burst=True, lease_seconds=LEASE_SECONDS, grace_seconds=GRACE_SECONDS)
     sys.exit(Pool(settings.load(), options).run())

@@ -21,7 +21,7 @@ from queuectl.server import binary
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.settings import load
 from queuectl.storage import RedisStorage
-from queuectl.worker.runner.connections import Trio
+from queuectl.worker.runner.connections import Connections
 from servers import TcpServer
 from steps import look
 from waiting import wait_until
@@ -148,15 +148,15 @@ def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -
 
 def test_whether_a_server_is_lost_can_be_told_without_a_free_descriptor(queue: RedisStorage) -> None:
     queue.overview()  # starts the server
-    trio = Trio(load())
+    connections = Connections(load())
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
-        assert not trio.server_is_lost()
+        assert not connections.server_is_lost()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    os.fstat(trio.work.fileno())  # it is still open
-    trio.close()
+    os.fstat(connections.work.fileno())  # it is still open
+    connections.close()
 
 
 def test_a_runner_that_stood_still_starts_no_job_whose_lease_has_ended(queue: RedisStorage) -> None:

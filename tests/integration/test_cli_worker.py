@@ -18,12 +18,14 @@ from cli import (
     finish,
     is_alive,
     job,
+    on_terminal,
     pool,
     processes_of,
     run,
     runners_of,
     spawn,
     wait_for,
+    without_colours,
 )
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
@@ -112,7 +114,7 @@ def test_a_detached_pool_is_as_verbose_as_it_is_told(queue: RedisStorage) -> Non
     run("worker", "start", "--detach", "--verbose")
     job_id = enqueue("true")
     messages = Path(queue.settings.home, "pools", "messages.log")
-    wait_until(lambda: f"{job_id[:8]} completed" in messages.read_text())
+    wait_until(lambda: f" queuectl: ok 0.00s {job_id[:8]} true\n" in messages.read_text())
     run("worker", "stop", "--wait")
     assert messages.stat().st_mode & 0o777 == 0o600
 
@@ -129,17 +131,42 @@ def test_each_message_of_a_detached_pool_says_when_and_by_which_pool(queue: Redi
     said = [(int(line[1]), line[2].split()[0]) for line in found if line]
     assert {(pid, "finishing") for pid in pids} < set(said)
     (ended,) = (word for _, word in said if word != "finishing")
-    assert re.fullmatch(re.escape(os.uname().nodename) + r"-[0-9a-f]{6}-1", ended), "the time is said once"
+    assert ended == "ok", "the time is said once, and no summary"
 
 
 def test_a_verbose_pool_says_how_each_job_ended(queue: RedisStorage) -> None:
     enqueue("true")
     enqueue("--max-retries", "1", "--backoff-base", "0", "exit 7")
-    said = run("worker", "start", "--burst", "--verbose").err
-    assert re.search(r"completed after .*: true$", said, re.M)
-    assert re.search(r"failed .*exit code 7", said)
-    assert re.search(r"dead .*exit code 7", said)
-    assert "exit code 7" not in run("worker", "start", "--burst", "--quiet").err
+    enqueue("--max-retries", "0", "--timeout", "0.1", "sleep 1000")
+    lines = run("worker", "start", "--burst", "--verbose").err.splitlines()
+    assert {re.sub(r"^\d\d:\d\d:\d\d (\w+) \d\.\d\ds [0-9a-f]{8} ", r"\1 ", line) for line in lines[:-1]} == {
+        "ok true",
+        "failed exit 7, retry now: exit 7",
+        "dead exit 7: exit 7",
+        "dead timeout: sleep 1000",
+    }
+    assert re.fullmatch(r"1 job completed, 2 dead, in \d\.\d s", lines[-1])
+
+
+def test_a_quiet_pool_says_nothing_of_its_jobs(queue: RedisStorage) -> None:
+    enqueue("--max-retries", "0", "exit 7")
+    assert run("worker", "start", "--burst", "--quiet").err == ""
+
+
+def test_the_line_of_a_job_fits_a_terminal(queue: RedisStorage) -> None:
+    enqueue("--max-retries", "1", "--backoff-base", "0", "exit 7 # " + "x" * 200)
+    enqueue("--max-retries", "1", "--backoff-base", "0.1", "--timeout", "0.1", "sleep 1000 # " + "x" * 200)
+    shown = without_colours(on_terminal("worker", "start", "--burst", "--verbose", columns=80))
+    assert shown.count("x…") == 4
+    assert all(len(line) <= 80 for line in shown.splitlines()), shown
+
+
+def test_the_summary_counts_the_jobs_of_a_runner_that_died(queue: RedisStorage) -> None:
+    for _ in range(3):
+        enqueue("true")
+    enqueue("[ -e killed ] || { touch killed; kill -9 $PPID; sleep 1000; }")
+    said = run("worker", "start", "--burst", "--verbose", "--count", "1").err
+    assert re.search(r"^4 jobs completed, in ", said, re.M), said
 
 
 def test_starting_takes_a_stop_back(queue: RedisStorage) -> None:

@@ -13,7 +13,7 @@ import pytest
 from queuectl import settings
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.pool import record
-from queuectl.worker.pool.record import SPOILED_SECONDS, RecordFile, take_dead, take_stopped
+from queuectl.worker.pool.record import INVALID_SECONDS, RecordFile, take_dead, take_stopped
 
 
 def files(home: Path) -> list[str]:
@@ -26,7 +26,7 @@ def test_a_full_disk_leaves_nothing(queuectl_home: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(record.os, "pwrite", full)
     with pytest.raises(OSError, match="No space"):
-        RecordFile(settings.load(), "host", PoolOptions(1))
+        RecordFile(settings.load(), "host", PoolOptions(1)).start()
     assert files(queuectl_home) == []
 
 
@@ -36,7 +36,7 @@ def test_one_that_was_never_shown_goes_in_time(queuectl_home: Path) -> None:
     left, fresh = folder / "4711-aaaaaa.new", folder / "4712-bbbbbb.new"
     for path in (left, fresh):
         path.touch()
-    old = time.time() - SPOILED_SECONDS - 1
+    old = time.time() - INVALID_SECONDS - 1
     os.utime(left, (old, old))
     assert list(take_dead(settings.load(), "host")) == []
     assert files(queuectl_home) == [fresh.name]
@@ -45,6 +45,7 @@ def test_one_that_was_never_shown_goes_in_time(queuectl_home: Path) -> None:
 def test_a_pool_that_goes_on_after_all_is_not_waited_for(queuectl_home: Path) -> None:
     """It was about to end by the stop signal, and found that this had been taken back."""
     pool = RecordFile(settings.load(), "host", PoolOptions(1))
+    pool.start()
     pool.mark(stopped=True)
     found: list[object] = []
     waiting = Thread(target=lambda: found.append(list(take_stopped(settings.load(), "host"))), daemon=True)
@@ -54,4 +55,4 @@ def test_a_pool_that_goes_on_after_all_is_not_waited_for(queuectl_home: Path) ->
     pool.mark(stopped=False)
     waiting.join(20)
     assert found == [[]]
-    pool.close()
+    pool.stop()

@@ -15,8 +15,10 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Loop:
-    """Waits for what happens next and calls whoever asked for it. Nothing that it calls may wait for
-    another process; short waits for the disk (a log, a directory) are what it has to bear."""
+    """Waits for what happens next and makes the calls that were asked for then.
+
+    Nothing that it calls may wait for another process. Short waits for the disk (a log, a directory) are accepted.
+    """
 
     def __init__(self, signals: Iterable[signal.Signals]) -> None:
         self.selector = selectors.DefaultSelector()
@@ -42,7 +44,7 @@ class Loop:
         return self.timers.at(self.now + seconds, call)
 
     def wake_up(self) -> None:
-        """End the current wait; may be called from another thread."""
+        """Cut the current wait short; may be called from another thread."""
         os.write(self._wake, b"\0")
 
     def watch(self, descriptor: int, call: Callable[[], None]) -> None:
@@ -50,12 +52,12 @@ class Loop:
         self.selector.register(descriptor, selectors.EVENT_READ, call)
 
     def watch_writing(self, descriptor: int, call: Callable[[], None], *, writing: bool) -> None:
-        """From now on call as well, or no more, when a watched descriptor can be written to."""
+        """Have the call also made, or no longer made, when a watched descriptor can be written to."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
         self.selector.modify(descriptor, events, call)
 
     def forget(self, descriptor: int) -> None:
-        """Watch this descriptor no more."""
+        """Stop watching this descriptor."""
         self.selector.unregister(descriptor)
 
     def turn(self) -> list[Callable[[], None]]:
@@ -79,19 +81,19 @@ class Loop:
 
 
 class Once:
-    """A call that many may ask for, and that is planned at most once at a time."""
+    """A call that many may ask for, and that is planned at most once at a time; ``planned`` tells whether it is."""
 
     def __init__(self, loop: Loop, call: Callable[[], None]) -> None:
         self._loop = loop
         self._call = call
-        self._planned = False
+        self.planned = False
 
     def plan(self, seconds: float) -> None:
         """Have it made ``seconds`` from now, if it is not planned already."""
-        if not self._planned:
-            self._planned = True
+        if not self.planned:
+            self.planned = True
             self._loop.after(seconds, self._due)
 
     def _due(self) -> None:
-        self._planned = False
+        self.planned = False
         self._call()

@@ -14,8 +14,8 @@ DEFAULT_GRACE_SECONDS = 5.0
 class PoolOptions(NamedTuple):
     """How a pool works. Times in seconds.
 
-    ``workers``: how many; each runs one job at a time. ``burst``: end when nothing is pending, running or
-    waiting for a retry. ``verbose``: a line on stderr for each job that ends.
+    ``workers``: how many; each runs one job at a time. ``burst``: exit when nothing is pending, running or
+    waiting for a retry. ``verbose``: a line on stderr for each job that ends, and one for all of them in the end.
     """
 
     workers: int = 1

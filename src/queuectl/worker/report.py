@@ -7,15 +7,24 @@ import shutil
 import time
 from typing import ClassVar
 
-from queuectl.model import cause
+from queuectl.model.cause import in_short
 from queuectl.model.command import EXEC
 from queuectl.model.job import Lease
 from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
 from queuectl.text import one_line
 
+BACKGROUND_COLUMNS = 140
+"""Of a line in a file; on a terminal it is as wide as that."""
+
+LEAST_COLUMNS = 13
+"""What is shown of a command, however long the rest of the line is."""
+
 
 class Reporter:
-    """Writes a line for each job that ends, if asked to."""
+    """Writes messages, and a line for each job that ends if ``verbose``.
+
+    ``14:21:22 ok 0.02s d0064e22 gzip -9k set-142.csv``
+    """
 
     _pool: ClassVar[int] = 0
     """Pid of the pool of this process if other pools write to its stderr, too."""
@@ -28,26 +37,24 @@ class Reporter:
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose
         self._said: set[str] = set()
-        self._width = shutil.get_terminal_size((140, 24)).columns
+        self._width = BACKGROUND_COLUMNS if self._pool else shutil.get_terminal_size().columns
 
-    def ended(self, lease: Lease, outcome: Outcome, worker: str) -> None:
+    def ended(self, lease: Lease, outcome: Outcome) -> None:
         """One job's attempt is over."""
         if not self._verbose:
             return
         job = lease.job
         command = job.command.replace(b"\0", b" ") if job.form == EXEC else job.command
-        why = cause.sentence(outcome.cause, outcome.detail, job.options)
-        took = f"after {outcome.duration:.2f} s"
-        said = {
-            COMPLETED: f"completed {took}",
-            RETRY: f"failed {took} ({why}), retry in {outcome.delay:g} s",
-            DEAD: f"dead {took} ({why})",
-        }.get(outcome.verdict, f"{outcome.verdict.replace('_', ' ')} {took}")
-        line = f"{worker} {lease.job_id[:8]} {said}: "
+        beginning = f"{_word(outcome)} {_seconds(outcome.duration)} {lease.job_id[:8]} {_why(outcome)}"
         if not self._pool:
-            line = f"{time.strftime('%H:%M:%S')} {line}"
-        shown = one_line(command.decode("utf-8", "replace"), max(20, self._width - len("queuectl: " + line)))
-        self.say(line + shown)
+            beginning = f"{time.strftime('%H:%M:%S')} {beginning}"
+        room = max(LEAST_COLUMNS, self._width - len(beginning))
+        self._tell(beginning + one_line(command.decode("utf-8", "replace"), room))
+
+    def sum_up(self, text: str) -> None:
+        """The pool exits: what came of all its jobs. In the background nobody reads it as the end of anything."""
+        if self._verbose and not self._pool:
+            self._tell(text)
 
     def say_once(self, text: str) -> None:
         """The same thing is not said again."""
@@ -57,9 +64,36 @@ class Reporter:
 
     @classmethod
     def say(cls, text: str) -> None:
+        """A message, in one line."""
+        cls._tell(text if cls._pool else f"queuectl: {text}")
+
+    @classmethod
+    def _tell(cls, text: str) -> None:
         """One line; nobody waits for it, and a closed stderr does no harm."""
-        origin = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {cls._pool} " if cls._pool else ""
+        origin = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {cls._pool} queuectl: " if cls._pool else ""
         try:
-            os.write(2, f"{origin}queuectl: {one_line(text)}\n".encode("utf-8", "replace"))
+            os.write(2, f"{origin}{one_line(text)}\n".encode("utf-8", "replace"))
         except OSError:
             pass
+
+
+def _word(outcome: Outcome) -> str:
+    return {COMPLETED: "ok", RETRY: "failed"}.get(outcome.verdict, outcome.verdict.replace("_", " "))
+
+
+def _why(outcome: Outcome) -> str:
+    """``exit 7, retry in 2s: ``; empty if there is nothing to tell."""
+    if outcome.verdict not in (RETRY, DEAD):
+        return ""
+    why = in_short(outcome.cause, outcome.detail)
+    return f"{why}, {_when(outcome.delay)}: " if outcome.verdict == RETRY else f"{why}: "
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f}s" if seconds < 100 else f"{seconds:.0f}s"
+
+
+def _when(delay: float) -> str:
+    if delay == 0:
+        return "retry now"
+    return f"retry in {delay:.3g}s" if delay < 100 else f"retry in {delay:.0f}s"

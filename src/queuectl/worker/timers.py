@@ -8,7 +8,7 @@ from itertools import count
 
 
 class Timer:
-    """A call that is due; `cancel` it if it is not needed any more."""
+    """A call that will be made when it is due, unless it is cancelled before."""
 
     __slots__ = ("_timers", "call")
 
@@ -38,7 +38,7 @@ class Timers:
         return timer
 
     def forget_one(self) -> None:
-        """A timer was cancelled: most jobs end long before their timeout. The heap is cleaned when half is dead."""
+        """A timer was cancelled: most jobs end long before their timeout. Drop those once they fill half of it."""
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].call is not None]

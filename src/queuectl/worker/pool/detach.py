@@ -19,7 +19,7 @@ from queuectl.worker.report import Reporter
 _PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from queuectl.__main__ import main; main()"
 
 PATIENCE_SECONDS = 10.0
-"""After so long without workers it is said where to look."""
+"""After so long without workers the caller is told where the messages are."""
 
 MESSAGES_BYTES = 1 << 20
 """A file of messages that has grown larger is begun anew by the next pool."""
@@ -29,7 +29,7 @@ def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[st
     """Start a pool and wait until its workers are known to the server; gives its pid.
 
     ``environ`` becomes the environment of the pool, and so of its jobs.
-    Raises QueuectlError with the pool's last words when it ends instead.
+    Raises QueuectlError with the pool's last words when it exits instead.
     """
     path = os.path.join(pools_folder(settings), "messages.log")
     fresh = os.O_TRUNC if os.path.exists(path) and os.path.getsize(path) > MESSAGES_BYTES else 0
@@ -48,13 +48,13 @@ def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[st
         )
         os.close(announce)
         if not select.select([ready], [], [], PATIENCE_SECONDS)[0]:
-            Reporter.say(f"the workers are not up yet; what keeps them is in {path}")
+            Reporter.say(f"the workers are not up yet; their messages are in {path}")
         if os.read(ready, 16):
             process.returncode = 0  # it lives on without us; this object must not wait for it
             return process.pid
         process.wait()
         said = os.pread(messages, 4096, start).decode("utf-8", "replace").strip()
-        raise QueuectlError(f"The workers could not be started: {said or 'they ended at once'}")
+        raise QueuectlError(f"The workers could not be started: {said or 'they exited at once'}")
     finally:
         os.close(ready)
         os.close(messages)

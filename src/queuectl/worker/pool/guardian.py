@@ -1,7 +1,7 @@
-"""The guardian: a small process beside each pool; it ends the jobs' processes if pool and runners are killed.
+"""The guardian: a small process beside each pool. It kills the jobs' processes if pool and runners were killed.
 
 The pool writes the names of its runners into a pipe, one a line; runners hold the pipe open too. When it
-closes without the last word, everybody at the other end was killed, and the guardian ends all processes that
+closes without the last word, everybody at the other end was killed, and the guardian kills all processes that
 carry one of these names in their environment. It has a session and a command line of its own, so that whatever
 killed the pool is unlikely to have been meant for it.
 
@@ -11,12 +11,15 @@ needed.
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
+import time
 
 import queuectl
 from queuectl.worker.pool.guardian_process import LAST_WORD
+from queuectl.worker.report import Reporter
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 
@@ -33,42 +36,81 @@ done
 exec "$INTERPRETER" -I -S -c "$PROGRAM" "$@\""""
 
 
+RESTART_SECONDS = 0.5
+"""Pause before a guardian that was killed is replaced."""
+
+PAUSE_SECONDS = 10.0
+"""Pause after it could not be started."""
+
+
 class Guardian:
-    """The pool's side."""
+    """The pool's side; part of a pool, `Timed`."""
 
     def __init__(self) -> None:
-        self._reader, self._pipe = os.pipe()
+        self.due = math.inf
+        self._reader = self._pipe = -1
         self._process: subprocess.Popen[bytes] | None = None
+        self._watched: list[str] = []
 
     def start(self) -> None:
-        """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _WAIT, "guardian"],
-            env={**os.environ, "INTERPRETER": sys.executable, "PROGRAM": _PROGRAM},
-            stdin=self._reader,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        """Start it."""
+        self._reader, self._pipe = os.pipe()
+        self._launch()
 
-    @property
-    def pid(self) -> int:
-        """Its process; 0 before the first start."""
-        return self._process.pid if self._process else 0
-
-    def watch(self, runner: str) -> None:
-        """The jobs of this runner are to be ended if we die."""
-        self._say(runner.encode() + b"\n")
-
-    def dismiss(self) -> None:
-        """We end in order: there is nothing left to end."""
+    def stop(self) -> None:
+        """The pool exits in good order, and leaves nothing to clean up."""
         self._say(LAST_WORD + b"\n")
         self.let_go()
+
+    def turn(self) -> None:
+        """Replace one that was killed, if it is time."""
+        if self.due <= time.monotonic():
+            self._launch()
+
+    def watch(self, runner: str) -> None:
+        """The jobs of this runner are to be stopped if we are killed."""
+        self._watched.append(runner)
+        self._say(runner.encode() + b"\n")
+
+    def forget(self, runner: str) -> None:
+        """Nothing is left of this runner's jobs. A guardian that is up looks for them all the same."""
+        if runner in self._watched:
+            self._watched.remove(runner)
+
+    def is_process(self, pid: int) -> bool:
+        """Whether this is the guardian's process."""
+        return self._process is not None and self._process.pid == pid
+
+    def ended(self, pid: int) -> bool:
+        """A child of the pool has ended. Gives whether it was the guardian, which is replaced soon."""
+        if not self.is_process(pid):
+            return False
+        self.due = time.monotonic() + RESTART_SECONDS
+        return True
 
     def let_go(self) -> None:
         """This process is none of those whose death the guardian waits for."""
         os.close(self._pipe)
         os.close(self._reader)
+
+    def _launch(self) -> None:
+        """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _WAIT, "guardian"],
+                env={**os.environ, "INTERPRETER": sys.executable, "PROGRAM": _PROGRAM},
+                stdin=self._reader,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError as error:
+            Reporter.say(f"the guardian can't be started: {error.strerror}")
+            self.due = time.monotonic() + PAUSE_SECONDS
+            return
+        self.due = math.inf
+        for runner in self._watched:
+            self._say(runner.encode() + b"\n")
 
     def _say(self, text: bytes) -> None:
         try:

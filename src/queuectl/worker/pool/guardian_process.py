@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from queuectl.worker.pool.leftovers import end_remains
+from queuectl.worker.pool.leftovers import stop_leftovers
 
 LAST_WORD = b"."
-"""Said by a pool that ends in order."""
+"""Said by a pool that exits in good order."""
 
 
 def main() -> None:
-    """End what was started by the workers of the runners that are named as arguments."""
+    """Kill what was started by the workers of the runners that are named as arguments."""
     while True:
         try:
-            end_remains(sys.argv[1:])
+            stop_leftovers(sys.argv[1:])
             return
         except OSError:
-            continue  # they could not be looked at for some seconds
+            continue  # they could not be looked for in all that time

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import os
+import time
+from collections.abc import Callable, Collection
 
 from queuectl.worker.attempt import cgroup, descendants
 
+STUCK_SECONDS = 2.0
+"""How long killed processes are waited for: one that is stuck in the kernel must not hold up a pool."""
 
-def end_remains(runners: Collection[str]) -> int:
-    """End all processes in the groups of these runners' jobs, then all that carry their mark.
 
-    Gives how many the latter were.
+def stop_leftovers(runners: Collection[str]) -> int:
+    """Kill all processes in the groups of these runners' jobs, then all that carry their mark.
+
+    Gives how many the latter were. OSError if they can't be looked for now.
     """
     cgroup.end_groups_of(runners, cgroup.base_of_pool())
     return descendants.end_marked(runners)
+
+
+def stop_orphans(is_ours: Callable[[int], bool]) -> None:
+    """Kill what a dead runner's jobs left to this process, their parent now, and what these leave in turn.
+
+    Children for which ``is_ours`` is true are spared. OSError if they can't be looked for now.
+    """
+    deadline = time.monotonic() + STUCK_SECONDS
+    while orphans := set(descendants.end_adopted(is_ours)):
+        while orphans and time.monotonic() < deadline:
+            orphans = {pid for pid in orphans if os.waitpid(pid, os.WNOHANG)[0] == 0}
+            if orphans:
+                time.sleep(0.002)
+        if orphans:
+            return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from queuectl.errors import QueuectlError
 from queuectl.logs import retention
@@ -13,17 +15,17 @@ from queuectl.options import Retention
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
-from queuectl.worker.pool.cleanup import bury_dead_pools
+from queuectl.worker.pool.cleanup import clean_up_dead_pools
 
 FIRST_SECONDS = 2.0
 PERIOD_SECONDS = 30.0
 """Between two rounds."""
 
 LONGEST_SECONDS = 300
-"""A round that takes longer is ended; the next one goes on where it was."""
+"""A round that takes longer is given up; the next one goes on where it was."""
 
 SWEEP_SECONDS = 3600.0
-"""Between two looks through all logs, for those of jobs that another host removed."""
+"""Between two searches of all logs, for those of jobs that another host removed."""
 
 LOG_AGE_SECONDS = 86_400.0 + max(Retention.completed_retention.default, Retention.dead_retention.default)
 """Logs younger than this are never taken for left behind: they may be another queue's, in the same folder.
@@ -36,64 +38,75 @@ class Maintenance:
     """Does a round now and then, in a child process: the pool itself must never wait for server or disk.
 
     ``forked`` is called in the child. It lets go of what tells others that the pool is alive.
+    Part of a pool, `Timed`.
     """
 
     def __init__(self, settings: Settings, host: str, forked: Callable[[], None]) -> None:
-        self.pid = 0
+        self.due = math.inf
+        self._pid = 0
         self._forked = forked
         self._settings = settings
         self._host = host
-        self._next = time.monotonic() + FIRST_SECONDS
+        self._next_sweep = math.inf
+
+    def start(self) -> None:
+        """Plan the first round."""
+        self.due = time.monotonic() + FIRST_SECONDS
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
-    def seconds_until_due(self) -> float:
-        """Seconds until `turn` has something to do."""
-        return max(0.0, self._next - time.monotonic())
+    def stop(self) -> None:
+        """Give up a round that is under way. It may be killed at any point, as a pool may."""
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
 
     def turn(self) -> None:
         """Begin a round, if one is due and none is under way."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self.due:
             return
-        self._next = now + PERIOD_SECONDS
-        if self.pid:
+        self.due = now + PERIOD_SECONDS
+        if self._pid:
             return
         sweep = now >= self._next_sweep
         if sweep:
             self._next_sweep = now + SWEEP_SECONDS
         try:
-            self.pid = os.fork()
+            self._pid = os.fork()
         except OSError:
             return  # no room for a process; the next round tries again
-        if self.pid == 0:
-            code = 1
-            try:
-                signal.set_wakeup_fd(-1)
-                signal.alarm(LONGEST_SECONDS)
-                self._forked()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, signal.SIG_IGN)  # it is short, and meant for the pool
-                self._round(sweep)
-                code = 0
-            except (QueuectlError, OSError):
-                pass  # the server is away, or the disk full: runners say so, and the next round tries again
-            finally:
-                os._exit(code)
+        if self._pid == 0:
+            self._in_child(sweep)
 
-    def end(self) -> None:
-        """The pool ends: a round that is under way is given up. It may be killed at any point, as a pool may."""
-        if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
+    def is_process(self, pid: int) -> bool:
+        """Whether this is the process of the round that is under way."""
+        return pid == self._pid
 
-    def ended(self, pid: int) -> None:
-        """A child of the pool has ended; perhaps it was the round."""
-        if pid == self.pid:
-            self.pid = 0
+    def ended(self, pid: int) -> bool:
+        """A child of the pool has ended. Gives whether it was the round."""
+        if not self.is_process(pid):
+            return False
+        self._pid = 0
+        return True
+
+    def _in_child(self, sweep: bool) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.alarm(LONGEST_SECONDS)
+            self._forked()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)  # it is short, and meant for the pool
+            self._round(sweep)
+            code = 0
+        except (QueuectlError, OSError):
+            pass  # the server is away, or the disk full: runners say so, and the next round tries again
+        finally:
+            os._exit(code)
 
     def _round(self, sweep: bool) -> None:
         storage = RedisStorage(settings=self._settings)
-        bury_dead_pools(self._settings, storage, self._host)
+        clean_up_dead_pools(self._settings, storage, self._host)
         removed = [""] * CHUNK
         while len(removed) == CHUNK:
             removed = storage.prune()

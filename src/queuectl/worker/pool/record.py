@@ -18,13 +18,14 @@ from queuectl.server.paths import private_folder
 from queuectl.settings import Settings
 from queuectl.storage.connect import server_url
 from queuectl.worker.options import PoolOptions
+from queuectl.worker.report import Reporter
 
-SPOILED_SECONDS = 60.0
+INVALID_SECONDS = 60.0
 """A record that can't be read is left alone so long: its pool may be writing it just now."""
 
 
 ENDING_PAUSE_SECONDS = 0.02
-"""Between two looks at a pool that is about to end: it may also find that it is to go on."""
+"""Between two checks of a pool that is about to exit: it may also find that it is to work on."""
 
 
 class PoolRecord(NamedTuple):
@@ -44,12 +45,18 @@ def pools_folder(settings: Settings) -> str:
 
 
 class RecordFile:
-    """This pool's own record, locked while the pool or a runner lives. OSError on a full disk."""
+    """This pool's own record, a `Service`: locked while the pool or a runner lives."""
 
     def __init__(self, settings: Settings, host: str, options: PoolOptions) -> None:
-        folder, name = pools_folder(settings), f"{os.getpid()}-{os.urandom(3).hex()}"
-        self._path = os.path.join(folder, f"{name}.json")
+        self._settings = settings
+        self._path = ""
         self._record = PoolRecord(os.getpid(), host, _queue(settings), [], options, False)
+        self._descriptor = -1
+
+    def start(self) -> None:
+        """Make the file. OSError on a full disk."""
+        folder, name = pools_folder(self._settings), f"{os.getpid()}-{os.urandom(3).hex()}"
+        self._path = os.path.join(folder, f"{name}.json")
         new = os.path.join(folder, f"{name}.new")
         self._descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)
@@ -60,28 +67,34 @@ class RecordFile:
             raise
         os.rename(new, self._path)  # only now can others see it: whole, and locked
 
-    def add_runner(self, name: str) -> None:
-        """One more runner belongs to this pool."""
-        self._record.runners.append(name)
-        self._write()
-
-    def mark(self, *, stopped: bool) -> None:
-        """Whether the stop signal has ended this pool, so that `worker resume` is to start it again."""
-        self._record = self._record._replace(stopped=stopped)
-        self._write()
-
-    def let_go(self) -> None:
-        """In a child: it does not hold the record, whose lock says that the pool lives."""
-        os.close(self._descriptor)
-
-    def close(self) -> None:
-        """The pool ends. Its record stays if it is marked."""
+    def stop(self) -> None:
+        """The pool exits. Its record stays if it is marked."""
         if not self._record.stopped:
             try:
                 os.unlink(self._path)
             except FileNotFoundError:
                 pass  # the state folder was removed under us
+        self.let_go()
+
+    def add_runner(self, name: str) -> None:
+        """One more runner belongs to this pool."""
+        self._record.runners.append(name)
+        self._update()
+
+    def mark(self, *, stopped: bool) -> None:
+        """Whether the stop signal has ended this pool, so that `worker resume` is to start it again."""
+        self._record = self._record._replace(stopped=stopped)
+        self._update()
+
+    def let_go(self) -> None:
+        """In a child: it does not hold the record, whose lock says that the pool lives."""
         os.close(self._descriptor)
+
+    def _update(self) -> None:
+        try:
+            self._write()
+        except OSError as error:  # a full disk must not stop the jobs that run
+            Reporter.say(f"the pool's record can't be written: {error.strerror}")
 
     def _write(self) -> None:
         fields = {**self._record._asdict(), "options": self._record.options._asdict()}
@@ -141,7 +154,7 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
             if not os.path.exists(path):
                 continue  # another was faster
             record = _read(descriptor) if whole else None  # its pool was killed before it could show it
-            if record is None and os.fstat(descriptor).st_mtime < time.time() - SPOILED_SECONDS:
+            if record is None and os.fstat(descriptor).st_mtime < time.time() - INVALID_SECONDS:
                 os.unlink(path)
             elif record is not None and _is_ours(record, settings, host, stopped):
                 yield record

@@ -15,7 +15,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.pool import detach, superuser
-from queuectl.worker.pool.cleanup import bury_dead_pools
+from queuectl.worker.pool.cleanup import clean_up_dead_pools
 from queuectl.worker.pool.record import works_here
 
 LOOK_SECONDS = 5.0
@@ -85,7 +85,7 @@ class TemporaryPool:
                 pass  # it had nothing left to do
 
     def _see_to_it(self) -> None:
-        bury_dead_pools(self._settings, self._storage, host_name())
+        clean_up_dead_pools(self._settings, self._storage, host_name())
         overview = self._storage.overview()
         if overview.workers or overview.stopped:
             return

@@ -1,6 +1,6 @@
-"""A runner's three lines to the server: made, watched, and made again after a loss.
+"""A runner's three connections to the server: made, watched, and made again after a loss.
 
-Work goes over `work`. The other two wait: `control` for messages to this runner, `bell` for the token that
+Work goes over `work`. The other two wait: `control` for messages to this runner, `wake_line` for the token that
 says work has come. Two, because a runner that is full must not take the token from one that is free.
 """
 
@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from queuectl.errors import QueuectlError
 from queuectl.settings import Settings
@@ -19,18 +20,16 @@ from queuectl.storage.connect import open_connection, server_url
 from queuectl.storage.link import Link
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
+from queuectl.worker.timers import Timer
 
-LOOK_SECONDS = 5.0
-"""Between two looks whether an embedded server is still the one that others find."""
+CHECK_SECONDS = 5.0
+"""Between two checks whether an embedded server is still the one that others find."""
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
 
 
-STRAYED = "The state folder was removed or replaced under its server."
-
-
-class Trio:
+class Connections:
     """Three connected links."""
 
     def __init__(self, settings: Settings) -> None:
@@ -38,11 +37,10 @@ class Trio:
         self._socket = None if settings.redis_url else server_url(settings).path
         self._socket_then = self._socket_now()
         self.control = Link(open_connection(settings), settings.namespace)
-        self.bell = Link(open_connection(settings), settings.namespace)
-        self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.bell)}
+        self.wake_line = Link(open_connection(settings), settings.namespace)
+        self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.wake_line)}
 
-    @property
-    def strayed(self) -> bool:
+    def is_wrong_server(self) -> bool:
         """Whether the embedded server's socket was removed or replaced: nobody else can find this server now."""
         return self._socket_now() != self._socket_then
 
@@ -75,40 +73,61 @@ class Trio:
             link.close()
 
 
-class Lines:
-    """Keeps three links connected. ``gained`` is called when they are up, ``lost`` when they were: with whether the
-    server is another's now, and the next one a new one.
+class Listener(Protocol):
+    """A part that talks to the server over the connections."""
+
+    def gained(self, connections: Connections) -> None:
+        """They are up."""
+
+    def lost(self, *, wrong_server: bool) -> None:
+        """They were up; no answer that is due will come. ``wrong_server``: the next one has other jobs."""
+
+
+class Connector:
+    """Keeps three links connected, and tells its listeners, in the order in which they came.
 
     It connects in a thread: finding a host or starting the embedded server may take long, and jobs must go on.
     """
 
-    def __init__(
-        self, settings: Settings, loop: Loop, gained: Callable[[Trio], None], lost: Callable[[bool], None]
-    ) -> None:
-        self.trio: Trio | None = None
+    def __init__(self, settings: Settings, loop: Loop) -> None:
+        self.connections: Connections | None = None
         self.connecting = False
         self._settings = settings
         self._loop = loop
-        self._gained = gained
-        self._lost = lost
-        self._result: Trio | Exception | None = None
+        self._listeners: list[Listener] = []
+        self._result: Connections | Exception | None = None
         self._writing: set[Link] = set()
         self._pause = 0.0
         self._complaint = ""
+        self._next_check: Timer | None = None
+
+    def tell(self, listener: Listener) -> None:
+        """Have it told of each gain and loss. Before `start`."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin to connect."""
         self._connect()
-        loop.after(LOOK_SECONDS, self._look)
+        self._next_check = self._loop.after(CHECK_SECONDS, self._check_server)
+
+    def stop(self) -> None:
+        """Hang up for good."""
+        if self._next_check is not None:
+            self._next_check.cancel()
+        if self.connections is not None:
+            self.connections.close()
 
     def turn(self) -> None:
         """Send what was called, or take the connection that has come about."""
-        if self.trio is None:
+        if self.connections is None:
             self._take_result()
-        if (trio := self.trio) is None:
+        if (connections := self.connections) is None:
             return
-        for link in trio.descriptors:
+        for link in connections.descriptors:
             if link.has_unsent or link in self._writing:
-                self._guarded(trio, link.flush)
-                if self.trio is trio:
-                    self._watch_writing(trio, link)
+                self._guarded(connections, link.flush)
+                if self.connections is connections:
+                    self._watch_writing(connections, link)
 
     def proven(self) -> None:
         """The server has answered as it should; the next loss is a new one."""
@@ -117,45 +136,41 @@ class Lines:
             self._complaint = ""
             Reporter.say("connected to the server again")
 
-    def drop(self, why: str) -> None:
+    def drop(self, why: str, *, wrong_server: bool = False) -> None:
         """Give these connections up, and make new ones."""
-        if self.trio is None:
+        if self.connections is None:
             return
-        for descriptor in self.trio.descriptors.values():
+        for descriptor in self.connections.descriptors.values():
             self._loop.forget(descriptor)
         self._writing.clear()
-        self.trio.close()
-        self.trio = None
-        self._lost(why == STRAYED)
+        self.connections.close()
+        self.connections = None
+        for listener in self._listeners:
+            listener.lost(wrong_server=wrong_server)
         self._try_again(why)
 
-    def close(self) -> None:
-        """Hang up for good."""
-        if self.trio is not None:
-            self.trio.close()
+    def _check_server(self) -> None:
+        connections = self.connections
+        if connections is not None and connections.is_wrong_server():
+            if connections.server_is_lost():
+                connections.work.command(("SHUTDOWN",), lambda _: None)  # else it would stay beside the next one
+                self._guarded(connections, connections.work.flush)
+            self.drop("The state folder was removed or replaced under its server.", wrong_server=True)
+        self._next_check = self._loop.after(CHECK_SECONDS, self._check_server)
 
-    def _look(self) -> None:
-        trio = self.trio
-        if trio is not None and trio.strayed:
-            if trio.server_is_lost():
-                trio.work.command(("SHUTDOWN",), lambda _: None)  # it would run for ever beside the next one
-                self._guarded(trio, trio.work.flush)
-            self.drop(STRAYED)
-        self._loop.after(LOOK_SECONDS, self._look)
-
-    def _guarded(self, trio: Trio, act: Callable[[], None]) -> None:
-        if self.trio is not trio:
+    def _guarded(self, connections: Connections, act: Callable[[], None]) -> None:
+        if self.connections is not connections:
             return  # lost in this very turn of the loop
         try:
             act()
         except QueuectlError as error:
             self.drop(error.message)
 
-    def _watch_writing(self, trio: Trio, link: Link) -> None:
+    def _watch_writing(self, connections: Connections, link: Link) -> None:
         if link.wants_write != (link in self._writing):
             self._writing ^= {link}
             self._loop.watch_writing(
-                link.fileno(), partial(self._guarded, trio, link.receive), writing=link in self._writing
+                link.fileno(), partial(self._guarded, connections, link.receive), writing=link in self._writing
             )
 
     def _connect(self) -> None:
@@ -169,7 +184,7 @@ class Lines:
 
     def _connect_in_thread(self) -> None:
         try:
-            self._result = Trio(self._settings)
+            self._result = Connections(self._settings)
         except OSError as error:  # no module of ours can be opened any more
             self._result = QueuectlError(f"The server can't be reached: {error.strerror or error}.")
         except Exception as error:  # whatever it is, the runner has to go on trying
@@ -184,10 +199,11 @@ class Lines:
         if isinstance(result, Exception):
             self._try_again(result.message if isinstance(result, QueuectlError) else repr(result))
             return
-        self.trio = result
+        self.connections = result
         for link, descriptor in result.descriptors.items():
             self._loop.watch(descriptor, partial(self._guarded, result, link.receive))
-        self._gained(result)
+        for listener in self._listeners:
+            listener.gained(result)
 
     def _try_again(self, why: str) -> None:
         """After a pause that grows until the server is `proven`: an error reply must not become a storm."""

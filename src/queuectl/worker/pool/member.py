@@ -1,0 +1,83 @@
+"""A runner as its pool sees it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from queuectl.worker.runner.messages import RESUMED, STOPPING
+from queuectl.worker.runner.runner import Place
+
+CRASHED = 70
+"""Exit code of a runner that failed with a traceback."""
+
+
+class Member:
+    """One runner, from its start to its end. ``share`` has the numbers of its workers.
+
+    It is forked; in the child, ``run`` is called with its end of the socket, and gives the exit code.
+    OSError if the machine has no room for a process.
+    """
+
+    def __init__(self, place: Place, share: list[str], run: Callable[[int], int]) -> None:
+        self.place = place
+        self.share = share
+        self.stopping = False
+        """Whether it has told that it obeys the stop signal, and only finishes its jobs."""
+        self._started_at = time.monotonic()
+        self._socket, theirs = socket.socketpair()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            theirs.close()
+            self.close()
+            raise
+        if self.pid == 0:
+            self._be_runner(theirs.fileno(), run)
+        theirs.close()
+        self._socket.setblocking(False)
+
+    def _be_runner(self, descriptor: int, run: Callable[[int], int]) -> NoReturn:
+        code = CRASHED
+        try:
+            self.close()
+            code = run(descriptor)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._started_at
+
+    def fileno(self) -> int:
+        """The descriptor to watch for `hear`."""
+        return self._socket.fileno()
+
+    def hear(self) -> bytes:
+        """What it has said since the last time; `stopping` is up to date then."""
+        try:
+            said = self._socket.recv(64)
+        except OSError:
+            return b""
+        for byte in said:
+            if byte in STOPPING + RESUMED:
+                self.stopping = byte in STOPPING
+        return said
+
+    def tell(self, message: bytes) -> None:
+        """Say something to it."""
+        try:
+            self._socket.send(message)
+        except OSError:
+            pass  # it has just ended
+
+    def close(self) -> None:
+        """Hang up: it has ended, or this is another child of the pool, which must not hold its socket."""
+        self._socket.close()

@@ -1,0 +1,243 @@
+"""The runners of a pool: started, replaced when they die, and at rest while the stop signal is set."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+from queuectl.host import processors
+from queuectl.settings import Settings
+from queuectl.worker.attempt import cgroup
+from queuectl.worker.options import PoolOptions
+from queuectl.worker.phase import Phases
+from queuectl.worker.pool.cleanup import Cleanup
+from queuectl.worker.pool.guardian import Guardian
+from queuectl.worker.pool.member import Member
+from queuectl.worker.pool.phase import Phase
+from queuectl.worker.pool.record import RecordFile
+from queuectl.worker.report import Reporter
+from queuectl.worker.runner.messages import CLAIM, DRAIN, DRAINED, EMPTY, READY, REFUSED, STOPPED
+from queuectl.worker.runner.runner import Place, Runner
+from queuectl.worker.tally import COUNTED, Tally
+
+QUICK_DEATH_SECONDS = 5.0
+MAX_QUICK_DEATHS = 5
+"""After so many in a row the pool gives up: what keeps a runner from starting will not go away."""
+
+RESTART_SECONDS = 0.5
+"""Pause before a runner that died quickly is replaced."""
+
+Share = list[str]
+"""The numbers of one runner's workers."""
+
+
+class Restart(NamedTuple):
+    """A runner to be started, by `time.monotonic`."""
+
+    at: float
+    share: Share
+
+
+class Members:
+    """Keeps `options.workers` workers up, by a runner for each processor. Part of a pool, `Timed`.
+
+    ``ready`` is called once all are known to the server. ``base`` is where control groups of jobs can be made.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: PoolOptions,
+        host: str,
+        base: str | None,
+        phases: Phases[Phase],
+        record: RecordFile,
+        guardian: Guardian,
+        cleanup: Cleanup,
+        ready: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._host = host
+        self._base = base
+        self._phases = phases
+        self._record = record
+        self._guardian = guardian
+        self._cleanup = cleanup
+        self._ready = ready
+        self._running: dict[int, Member] = {}
+        self._restarts: list[Restart] = []
+        self._at_rest: list[Share] = []
+        self._expected = 0
+        self._announced = 0
+        self._quick_deaths = 0
+        self.exit_code = 0
+        self.totals = [0] * len(COUNTED)
+        """How the jobs of those that have exited ended, as `Tally.totals`."""
+
+    # A service ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start all."""
+        self._at_rest.clear()
+        shares = shares_of(self._options.workers)
+        self._expected = len(shares)
+        for share in shares:
+            self._start(share)
+
+    def stop(self) -> None:
+        """Nothing to do: a pool stops once they have all exited."""
+
+    @property
+    def due(self) -> float:
+        """When the next one is to be started."""
+        return min((restart.at for restart in self._restarts), default=math.inf)
+
+    def turn(self) -> None:
+        """Start those that are due."""
+        for restart in [restart for restart in self._restarts if restart.at <= time.monotonic()]:
+            self._restarts.remove(restart)
+            if self._is_stopped():
+                self._at_rest.append(restart.share)
+            elif self._phases.now is Phase.WORKING:
+                self._start(restart.share)
+
+    # What the pool asks and says ------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        """Whether any runs, or is to be started."""
+        return bool(self._running or self._restarts)
+
+    def __contains__(self, pid: int) -> bool:
+        return pid in self._running
+
+    def running(self) -> Collection[Member]:
+        """Those that run."""
+        return self._running.values()
+
+    @property
+    def any_at_rest(self) -> bool:
+        """Whether the stop signal has ended any that could be started again."""
+        return bool(self._at_rest)
+
+    def tell(self, message: bytes) -> None:
+        """Say something to all."""
+        for member in self._running.values():
+            member.tell(message)
+
+    def let_go(self) -> None:
+        """In a child: a runner has lost its pool when the pool itself is gone, whoever else lives."""
+        for member in self._running.values():
+            member.close()
+
+    def hear(self, member: Member) -> None:
+        """Take in what one has said."""
+        was_stopping = member.stopping
+        said = member.hear()
+        if READY in said:
+            self._quick_deaths = 0  # runners can start: one that dies now dies of a job, and those are counted
+            self._announced += 1
+            if self._announced == self._expected:
+                self._ready()
+        if was_stopping and not member.stopping:
+            self._wake_up(0.0)
+        if EMPTY in said:
+            self.tell(CLAIM)
+
+    def ended(self, pid: int, code: int) -> bool:
+        """A child of the pool has ended, with this exit code or minus a signal. Gives whether it was a runner."""
+        member = self._running.pop(pid, None)
+        if member is None:
+            return False
+        member.close()
+        cgroup.end_groups_of([member.place.name], self._base)
+        self.totals = [sum(pair) for pair in zip(self.totals, member.place.tally.totals(), strict=True)]
+        if code == REFUSED:
+            self._fail()
+        elif code != DRAINED or not (self._phases.now is not Phase.WORKING or self._options.burst):
+            self._clean_up(member, code)
+            self._replace(member, code)
+        return True
+
+    # What becomes of one --------------------------------------------------------------------------
+
+    def _clean_up(self, member: Member, code: int) -> None:
+        if code in (DRAINED, STOPPED):
+            self._guardian.forget(member.place.name)
+        else:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            Reporter.say(f"runner {member.place.name} died ({how}); its jobs go back to the queue")
+            self._cleanup.add(member.place.name, member.place.workers)
+            self._quick_deaths = self._quick_deaths + 1 if member.age_seconds < QUICK_DEATH_SECONDS else 0
+        self._cleanup.run()
+
+    def _replace(self, member: Member, code: int) -> None:
+        if self._quick_deaths >= MAX_QUICK_DEATHS:
+            if self._fail():
+                Reporter.say("runners die as soon as they are started; giving up")
+        elif code == STOPPED or member.stopping:
+            self._at_rest.append(member.share)
+            if not self._is_stopped():
+                # Others work: they have gone on since, or have yet to hear of the stop, as the next one will.
+                self._wake_up(RESTART_SECONDS)
+        elif self._phases.now is Phase.WORKING:
+            quick = member.age_seconds < QUICK_DEATH_SECONDS
+            self._start_later(member.share, RESTART_SECONDS if quick else 0.0)
+
+    def _fail(self) -> bool:
+        self.exit_code = 1
+        self._restarts.clear()
+        return self._phases.enter(Phase.FAILED)
+
+    def _is_stopped(self) -> bool:
+        """Whether the stop signal is in force, as far as our runners know."""
+        stopping = all(member.stopping for member in self._running.values())
+        return stopping and bool(self._running or self._at_rest)
+
+    def _wake_up(self, pause: float) -> None:
+        """Have those at rest work again."""
+        for share in self._at_rest:
+            self._start_later(share, pause)
+        self._at_rest.clear()
+
+    # Starting -------------------------------------------------------------------------------------
+
+    def _start_later(self, share: Share, pause: float) -> None:
+        self._restarts.append(Restart(time.monotonic() + pause, share))
+
+    def _start(self, share: Share) -> None:
+        name = f"{self._host}-{os.urandom(3).hex()}"
+        self._record.add_runner(name)
+        self._guardian.watch(name)
+        self._cleanup.close_connection()
+        try:
+            member = self._fork(name, share)
+        except OSError as error:
+            Reporter.say(f"no runner could be started ({error.strerror}); trying again in a moment")
+            self._guardian.forget(name)
+            self._start_later(share, RESTART_SECONDS)
+            return
+        self._running[member.pid] = member
+        if self._phases.now in (Phase.DRAINING, Phase.QUITTING):
+            member.tell(DRAIN)
+
+    def _fork(self, name: str, share: Share) -> Member:
+        workers = [f"{name}-{number}" for number in share]
+        place = Place(name, workers, self._host, os.getpid(), self._base, Tally())
+
+        def run(pool_socket: int) -> int:
+            self.let_go()
+            return Runner(place, self._options, self._settings, pool_socket).run()
+
+        return Member(place, share, run)
+
+
+def shares_of(workers: int) -> list[Share]:
+    """The workers' numbers by runner: a runner for each processor, if there are so many workers."""
+    runners = min(workers, processors())
+    least, extra = divmod(workers, runners)
+    sizes = [least + (number < extra) for number in range(runners)]
+    return [[str(number + 1) for number in range(size)] for size in sizes]

@@ -1,0 +1,66 @@
+"""What reaches a runner unasked: messages of its own, and the token that says work has come."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from queuectl.storage.keys import Keys
+from queuectl.worker.runner.connections import Connections, Connector
+from queuectl.worker.runner.events import Events
+from queuectl.worker.runner.exchange import Exchange
+from queuectl.worker.runner.jobs import Jobs
+
+LISTEN_SECONDS = 30
+"""How long a line waits for a message before it asks again."""
+
+
+class Mailbox:
+    """Waits for messages always, and for the wake token while a worker is free."""
+
+    def __init__(
+        self, runner: str, keys: Keys, connector: Connector, jobs: Jobs, exchange: Exchange, events: Events
+    ) -> None:
+        self._control = keys.control(runner)
+        self._wake = keys.wake
+        self._connector = connector
+        self._jobs = jobs
+        self._exchange = exchange
+        self._events = events
+        self._awaits_work = False
+        connector.tell(self)
+
+    def gained(self, connections: Connections) -> None:
+        """Wait for messages."""
+        self._listen(connections)
+
+    def lost(self, *, wrong_server: bool) -> None:
+        """Nothing will come."""
+        self._awaits_work = False
+
+    def await_work(self) -> None:
+        """A worker is free and there is nothing to claim: wait for the token, unless we do already."""
+        connections = self._connector.connections
+        if not self._awaits_work and connections is not None:
+            self._awaits_work = True
+            connections.wake_line.command(("BLPOP", self._wake, LISTEN_SECONDS), self._woken)
+
+    def _woken(self, token: Any) -> None:
+        self._awaits_work = False
+        if token is not None:
+            self._exchange.prompt_claim()  # if our workers are full by now, the token goes on to others
+
+    def _listen(self, connections: Connections) -> None:
+        connections.control.command(("BLPOP", self._control, LISTEN_SECONDS), partial(self._told, connections))
+
+    def _told(self, connections: Connections, message: Any) -> None:
+        self._listen(connections)
+        if message is None:
+            return
+        match message[1].split():  # anything else is no message of ours
+            case [b"stop"]:
+                self._events.stop_signal(is_set=True)
+            case [b"resume"]:
+                self._events.stop_signal(is_set=False)
+            case [b"cancel", job_id, fence] if fence.isdigit() and len(fence) < 20:
+                self._jobs.cancel(job_id.decode("utf-8", "replace"), int(fence))

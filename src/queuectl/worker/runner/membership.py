@@ -1,0 +1,89 @@
+"""How a runner stands with the server: new, known to it, away from it, or gone."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from queuectl.storage import calls
+from queuectl.worker.phase import Phases
+from queuectl.worker.runner.connections import Connections, Connector
+from queuectl.worker.runner.jobs import Jobs
+from queuectl.worker.runner.results import Results
+
+
+class Standing(Enum):
+    """The phases of a membership."""
+
+    NEW = "new"
+    """It was never connected."""
+    MEMBER = "member"
+    """It claims jobs."""
+    AWAY = "away"
+    """It has lost its connection."""
+    DISOWNING = "disowning"
+    """It is back, and gives back what it may have been given in an answer that it never got."""
+    LEAVING = "leaving"
+    """It has said goodbye."""
+    GONE = "gone"
+    """The server has forgotten it."""
+
+
+ALLOWED = {
+    Standing.NEW: {Standing.MEMBER},
+    Standing.MEMBER: {Standing.AWAY, Standing.LEAVING},
+    Standing.AWAY: {Standing.DISOWNING},
+    Standing.DISOWNING: {Standing.MEMBER, Standing.AWAY, Standing.LEAVING},
+    Standing.LEAVING: {Standing.GONE, Standing.AWAY},
+    Standing.GONE: set[Standing](),
+}
+
+
+class Membership:
+    """Sees to it that a runner claims only while the server and the runner agree on what it holds."""
+
+    def __init__(self, runner: str, connector: Connector, jobs: Jobs, results: Results) -> None:
+        self._runner = runner
+        self._connector = connector
+        self._jobs = jobs
+        self._results = results
+        self._standing = Phases(Standing.NEW, ALLOWED)
+        connector.tell(self)
+
+    @property
+    def may_claim(self) -> bool:
+        """Not while leases that it doesn't know of are given back: a new one would be taken for one of these."""
+        return self._standing.now is Standing.MEMBER
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether goodbye has been said."""
+        return self._standing.now is Standing.LEAVING
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the server has heard the goodbye."""
+        return self._standing.now is Standing.GONE
+
+    def leave(self, workers: list[str]) -> None:
+        """Say goodbye, once. Only without leases and with all results acknowledged."""
+        connections = self._connector.connections
+        if connections is not None and self._standing.enter(Standing.LEAVING):
+            connections.work.call(calls.retire(self._runner, workers), self._left)
+
+    def gained(self, connections: Connections) -> None:
+        """Give back what was lost with the last connection, if there was one."""
+        if self._standing.enter(Standing.DISOWNING):
+            known = [*self._jobs.leases(), *(lease for lease, _, _ in self._results.unsent)]
+            connections.work.call(calls.disown(self._runner, known), self._disowned)
+        else:
+            self._standing.enter(Standing.MEMBER)
+
+    def lost(self, *, wrong_server: bool) -> None:
+        """A goodbye that was not answered is said again."""
+        self._standing.enter(Standing.AWAY)
+
+    def _left(self, _: int) -> None:
+        self._standing.enter(Standing.GONE)
+
+    def _disowned(self, _: int) -> None:
+        self._standing.enter(Standing.MEMBER)

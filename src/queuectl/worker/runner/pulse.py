@@ -1,0 +1,181 @@
+"""A runner's heartbeats: they say that its workers live and what they do, and renew their leases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from queuectl.model.job import Lease
+from queuectl.storage import calls
+from queuectl.storage.calls import Pulse as Answer
+from queuectl.storage.calls import WorkerState
+from queuectl.storage.scripts import CHUNK
+from queuectl.worker.attempt.attempts import Attempts
+from queuectl.worker.loop import Loop, Once
+from queuectl.worker.report import Reporter
+from queuectl.worker.runner.connections import Connections, Connector
+from queuectl.worker.runner.events import Events
+from queuectl.worker.runner.exchange import Exchange
+from queuectl.worker.runner.jobs import Jobs
+from queuectl.worker.runner.lease_time import LeaseTime
+from queuectl.worker.runner.membership import Membership
+from queuectl.worker.timers import Timer
+
+VIEW_SECONDS = 0.1
+"""A worker's record is brought up to date so long after a change; what is over sooner is never shown."""
+
+
+class Sender(NamedTuple):
+    """Who sends heartbeats: the runner's name, its host, and the pid of its pool."""
+
+    runner: str
+    host: str
+    pid: int
+
+
+class Pulse:
+    """Beats three times in the time of a lease, and whenever it is told to."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        loop: Loop,
+        connector: Connector,
+        membership: Membership,
+        attempts: Attempts,
+        jobs: Jobs,
+        exchange: Exchange,
+        lease_time: LeaseTime,
+        events: Events,
+    ) -> None:
+        self._sender = sender
+        self._loop = loop
+        self._connector = connector
+        self._membership = membership
+        self._attempts = attempts
+        self._jobs = jobs
+        self._exchange = exchange
+        self._lease_time = lease_time
+        self._events = events
+        self.since: float | None = None
+        """When the heartbeat was sent that is not answered yet, by the loop's clock."""
+        self._is_late = False
+        self._origin = ""
+        self._shown: dict[str, WorkerState] = {}
+        self._next_view = Once(loop, self._view)
+        self._next: Timer | None = None
+        connector.tell(self)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._plan()
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._next is not None:
+            self._next.cancel()
+
+    def gained(self, connections: Connections) -> None:
+        """Show the server all workers."""
+        self.beat()
+
+    def lost(self, *, wrong_server: bool) -> None:
+        """No answer will come. Another server has jobs of its own."""
+        self.since = None
+        if wrong_server:
+            self._origin = ""
+
+    def beat(self) -> bool:
+        """Tell the server what all workers do, and renew all leases.
+
+        Gives False if that was not possible: no connection, or the last heartbeat is not answered yet.
+        """
+        connections = self._connector.connections
+        if connections is None or self._membership.is_leaving or self.since is not None:
+            return False
+        self.since = self._loop.now
+        self._send(connections, self._states(), self._jobs.waiting(), whole=True)
+        return True
+
+    def show_changes(self) -> None:
+        """Tell the server of the workers that are not yet as it has them, unless their job is very young."""
+        connections = self._connector.connections
+        if connections is None or self._membership.is_leaving:
+            return
+        settled = self._loop.now - VIEW_SECONDS * 0.9
+        young = {running.worker for running in self._attempts.running if running.started_at > settled}
+        changed = [
+            state for state in self._states() if state.name not in young and state != self._shown.get(state.name)
+        ]
+        if changed:
+            self._send(connections, changed, (), whole=False)
+
+    def show_soon(self) -> None:
+        """Some workers have begun something else."""
+        self._next_view.plan(VIEW_SECONDS)
+
+    def _view(self) -> None:
+        self.show_changes()
+        if any(running.started_at > self._loop.now - VIEW_SECONDS for running in self._attempts.running):
+            self._next_view.plan(VIEW_SECONDS)
+
+    def _states(self) -> list[WorkerState]:
+        idle, busy = ("draining", "draining") if self._jobs.draining else ("idle", "busy")
+        states = [WorkerState(name, idle) for name in self._attempts.free]
+        for running in self._attempts.running:
+            states.append(WorkerState(running.worker, busy, running.lease.job_id, running.lease.fence))
+        return states
+
+    def _send(
+        self, connections: Connections, states: list[WorkerState], waiting: Sequence[Lease], *, whole: bool
+    ) -> None:
+        self._shown.update((state.name, state) for state in states)
+        # In chunks, and only the last one renews what waits and proves that all of it was done.
+        for start in range(0, max(1, len(states)), CHUNK):
+            last = start + CHUNK >= len(states)
+            call = calls.heartbeat(
+                *self._sender,
+                lease_seconds=self._lease_time.lease_seconds,
+                life_seconds=max(2, round(self._lease_time.lease_seconds * 2)),
+                workers=states[start : start + CHUNK],
+                waiting=waiting if last else (),
+            )
+            connections.work.call(call, partial(self._answered, whole=whole and last))
+
+    def _plan(self) -> None:
+        # Without a lease to renew it is enough to be known as alive.
+        rest = self._lease_time.lease_seconds / 3 * (1 if self._jobs else 2)
+        self._next = self._loop.after(rest, self._due)
+
+    def _due(self) -> None:
+        self._is_late = not self.beat()
+        self._plan()
+
+    def _answered(self, answer: Answer, *, whole: bool) -> None:
+        self._connector.proven()
+        if whole and self.since is not None:
+            # A claim that is still under way may be older than this heartbeat.
+            self._lease_time.renewed(min(self.since, self._exchange.since or self.since))
+            self.since = None
+            self._exchange.plan(answer.next_due)
+            self._compare(answer.origin)
+            if self._is_late:  # on a slow line the answer took longer than the time between two
+                self._is_late = not self.beat()
+        for job_id, fence in answer.cancelled:
+            self._jobs.cancel(job_id, fence)
+        for job_id, fence in answer.lost:
+            self._jobs.lose(job_id, fence)
+        self._events.stop_signal(is_set=answer.stopped)
+        if answer.pending > 0 and not answer.stopped:
+            self._exchange.claim_again()
+        self._events.known()
+
+    def _compare(self, origin: str) -> None:
+        """Say that all is gone, to the person who emptied the server, and to those who wait for a job."""
+        if self._origin and origin != self._origin:
+            Reporter.say(
+                "the queue's data has vanished from the server (was it emptied with FLUSHALL?):"
+                " the jobs that were in it are lost; new ones are run as before"
+            )
+        self._origin = origin
