@@ -7,8 +7,8 @@ import os
 import hypothesis
 from hypothesis import strategies as st
 
-import queuectl.cli
 from queuectl.cli import cli
+from queuectl.cli.commands import COMMANDS
 
 FEW, MANY = 25, 5_000
 
@@ -102,5 +102,5 @@ def commands() -> dict[tuple[str, ...], list[str]]:
                 collect((*path, name), below)
 
     collect((), cli)
-    assert len(found) > len(queuectl.cli._COMMANDS)
+    assert len(found) > len(COMMANDS)
     return found

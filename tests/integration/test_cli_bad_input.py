@@ -684,7 +684,7 @@ def test_no_order_to_a_terminal_gets_through(queue: RedisStorage, tmp_path: Path
 def test_a_worker_on_a_terminal_names_jobs_without_their_orders(queue: RedisStorage) -> None:
     enqueue("--max-retries", "0", HOSTILE)
     shown = on_terminal("worker", "start", "--burst", env={"NO_COLOR": "1"})
-    assert re.search(r"dead .*\(exit code 3\)", shown)
+    assert re.search(r"dead .* exit 3: ", shown)
     assert not set(shown) & set("\x1b\x07\x9b\u202e\u200b\r")
 
 

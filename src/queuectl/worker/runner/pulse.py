@@ -26,6 +26,10 @@ VIEW_SECONDS = 0.1
 """A worker's record is brought up to date so long after a change; what is over sooner is never shown."""
 
 
+EARLY_SECONDS = 0.1
+"""A heartbeat that is planned so little later than it should be is left where it is."""
+
+
 class Sender(NamedTuple):
     """Who sends heartbeats: the runner's name, its host, and the pid of its pool."""
 
@@ -65,6 +69,7 @@ class Pulse:
         self._shown: dict[str, WorkerState] = {}
         self._next_view = Once(loop, self._view)
         self._next: Timer | None = None
+        self._next_at = 0.0
         connector.tell(self)
 
     def start(self) -> None:
@@ -114,6 +119,10 @@ class Pulse:
     def show_soon(self) -> None:
         """Some workers have begun something else."""
         self._next_view.plan(VIEW_SECONDS)
+        # Planned while there was no lease, a heartbeat may come too late for those that a claim has just given.
+        lease_seconds = self._lease_time.lease_seconds
+        if self._next_at > self._lease_time.safe_until - lease_seconds * 2 / 3 + EARLY_SECONDS:
+            self._plan_at(max(self._loop.now, self._lease_time.safe_until - lease_seconds * 2 / 3))
 
     def _view(self) -> None:
         self.show_changes()
@@ -146,7 +155,13 @@ class Pulse:
     def _plan(self) -> None:
         # Without a lease to renew it is enough to be known as alive.
         rest = self._lease_time.lease_seconds / 3 * (1 if self._jobs else 2)
-        self._next = self._loop.after(rest, self._due)
+        self._plan_at(self._loop.now + rest)
+
+    def _plan_at(self, moment: float) -> None:
+        if self._next is not None:
+            self._next.cancel()
+        self._next_at = moment
+        self._next = self._loop.timers.at(moment, self._due)
 
     def _due(self) -> None:
         self._is_late = not self.beat()
