@@ -194,7 +194,7 @@ def resume() -> Call[bool]:
 
 
 def fsck_jobs(job_ids: Sequence[str], repair: bool) -> Call[list[tuple[str, str, bool]]]:
-    """Check jobs; gives id, problem and whether it can be mended."""
+    """Check jobs; gives id, problem and whether it can be repaired."""
     return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)
 
 
@@ -235,7 +235,8 @@ def _leases(flat: Sequence[bytes]) -> list[tuple[str, int]]:
 def _problems_from(flat: Sequence[Any]) -> list[tuple[str, str, bool]]:
     rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     return [
-        (job_id.decode("utf-8", "replace"), problem.decode(), mendable == 1) for job_id, problem, mendable in rows
+        (job_id.decode("utf-8", "replace"), problem.decode(), repairable == 1)
+        for job_id, problem, repairable in rows
     ]
 
 

@@ -95,7 +95,7 @@ class RedisStorage(Session):
         return [reply == 1 for reply in replies]
 
     def fsck_jobs(self, job_ids: Sequence[str], *, repair: bool) -> list[tuple[str, str, bool]]:
-        """Check jobs, and mend them if asked to. Gives id, problem, and whether it can be mended."""
+        """Check jobs, and repair them if asked to. Gives id, problem, and whether it can be repaired."""
         return self.run(calls.fsck_jobs(job_ids, repair))
 
     def fsck_hints(self, state: JobState, job_ids: Sequence[str], before: str, *, repair: bool) -> list[str]:
