@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 
 from queuectl.manager import integrity
-from queuectl.model.job import HANDED_BACK, RETRY
 from queuectl.model.lifecycle import JobState
+from queuectl.model.outcome import HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage.inventory import STEP
 from queuectl.storage.scripts import CHUNK
