@@ -102,11 +102,11 @@ class Sandbox:
     def completed(self) -> list[Job]:
         """All jobs that have completed."""
         jobs: list[Job] = []
-        after = None
+        after = ""
         while True:
             page = self.manager.page([JobState.COMPLETED], CHUNK, after)
             jobs += page.jobs
-            if page.end is None:
+            if not page.end:
                 return jobs
             after = page.end
 

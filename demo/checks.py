@@ -122,7 +122,7 @@ def _run_directly(command: str) -> bytes:
 
 
 def _newest_logs(home: Path) -> dict[str, Path]:
-    """The log of each job's last run. Logs are plain files: ``logs/9f/9fa21c07....ATTEMPT.RUN.log``."""
+    """The log of each job's last run. Logs are plain files: ``logs/9fa2/9fa21c07....ATTEMPT.RUN.log``."""
     newest: dict[str, tuple[int, Path]] = {}
     for path in home.glob("logs/*/*.log"):
         job_id, _, run, _ = path.name.split(".")

@@ -64,8 +64,8 @@ def test_enqueue_and_list_jobs(r: redis.Redis) -> None:
 
     # People see a table. The beginning of an id is enough to name a job.
     table = queuectl("list", "--state", "pending").splitlines()
-    assert [line.split()[:2] for line in table[1:]] == [[second[:8], "pending"], [job_id[:8], "pending"]]
-    assert table[2].endswith("echo Hello, QueueCTL!")
+    assert [line.split()[:2] for line in table[1:]] == [[job_id[:8], "pending"], [second[:8], "pending"]]
+    assert table[1].endswith("echo Hello, QueueCTL!")
     assert queuectl("list", "--state", "failed") == ""
 
 

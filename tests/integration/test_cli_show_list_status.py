@@ -13,7 +13,7 @@ from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
-from steps import MAX_CRASHES, add_one, claim, finish
+from steps import MAX_CRASHES, add_one, bury, claim, complete, fail, finish
 from waiting import wait_until
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -148,7 +148,7 @@ def test_lists_are_one_object_a_line(queue: RedisStorage) -> None:
     for each in objects:
         cursor = each.pop("cursor")
         assert show(each["id"]) == each
-        assert cursor.endswith(each["id"])
+        assert run("list", "--json", "--after", cursor).objects == objects[objects.index(each) + 1 :]
 
 
 @pytest.mark.parametrize("words", [["list"], ["dlq", "list"], ["worker", "list"]], ids=" ".join)
@@ -217,12 +217,32 @@ def test_a_new_job_does_not_disturb_who_turns_pages(queue: RedisStorage) -> None
     assert sorted(seen) == sorted(ids)
 
 
-def test_a_terminal_is_told_how_to_go_on(queue: RedisStorage) -> None:
+def test_a_terminal_is_told_how_many_more_there_are(queue: RedisStorage) -> None:
     run("enqueue", "--from", "-", stdin=b"true\n" * 5)
-    shown = on_terminal("list", "--limit", "3", columns=200)
-    assert "Showing 3 of 5. All of them: " in shown
-    assert "queuectl list --limit 0" in shown
+    run("cancel", enqueue("true"))
+    assert "Showing 3 of 6. All of them: " in on_terminal("list", "--limit", "3", columns=200)
+    assert "Showing 3 of 5." in on_terminal("list", "--state", "pending", "--limit", "3", columns=200)
     assert "Showing" not in on_terminal("list", "--limit", "6", columns=200)
+
+
+def test_a_cursor_goes_with_json_only(queue: RedisStorage) -> None:
+    enqueue("true")
+    (cursor,) = [each["cursor"] for each in run("list", "--json").objects]
+    for words in (["list"], ["dlq", "list"]):
+        assert "--after goes with --json" in run(*words, "--after", cursor, code=2).err
+
+
+def test_states_add_up(queue: RedisStorage) -> None:
+    (done,), (dead,), (failed,) = complete(queue), bury(queue), fail(queue)
+    enqueue("true")
+
+    def ids(*words: str) -> set[str]:
+        return {each["id"] for each in run("list", "--json", *words).objects}
+
+    assert ids("--state", "failed,dead") == {failed, dead}
+    assert ids("--state", "failed", "--state", "dead") == {failed, dead}
+    assert ids("--state", "completed,dead", "--state", "dead") == {done, dead}
+    assert "'bogus'" in run("list", "--state", "dead,bogus", code=2).err
 
 
 def test_only_one_state(queue: RedisStorage) -> None:

@@ -1,4 +1,4 @@
-"""Listing: every job once, those that changed last first, a page at a time."""
+"""Listing: every job once, in a known order, a page at a time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Position
-from steps import add, add_one, bury, claim, complete, fail, finish, ids_in, key
+from steps import add, add_one, beat, bury, claim, complete, fail, finish, ids_in, key
 
 ALL = tuple(JobState)
 
@@ -18,8 +17,8 @@ ALL = tuple(JobState)
 def listed(storage: RedisStorage, limit: int, states: Sequence[JobState] = ALL) -> list[str]:
     """All ids, page by page."""
     found: list[str] = []
-    after: Position | None = None
-    while (page := storage.page(states, limit, after)).end is not None:
+    after = ""
+    while (page := storage.page(states, limit, after)).end:
         assert 1 <= len(page.jobs) + len(page.invalid) <= limit
         found += [job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid]
         after = page.end
@@ -27,7 +26,7 @@ def listed(storage: RedisStorage, limit: int, states: Sequence[JobState] = ALL) 
 
 
 def test_an_empty_queue_has_one_empty_page(storage: RedisStorage) -> None:
-    assert storage.page(ALL, 10) == ([], [], [], None)
+    assert storage.page(ALL, 10) == ([], [], [], "")
 
 
 def test_what_changed_last_comes_first(storage: RedisStorage) -> None:
@@ -77,7 +76,7 @@ def test_the_place_holds_while_jobs_come_and_go(storage: RedisStorage) -> None:
     assert [job.id for job in first.jobs] == ids[:10]
     add(storage, 15)  # at the top, where the reader has been
     storage.cancel(ids[5:12])  # and some move there, among them the one where the page ended
-    second = storage.page([JobState.PENDING], 10, first.end)
+    second = storage.page([JobState.PENDING, JobState.DEAD], 10, first.end)
     assert [job.id for job in second.jobs] == ids[12:22]
 
 
@@ -100,3 +99,70 @@ def test_a_page_holds_whole_jobs(storage: RedisStorage) -> None:
     assert job == storage.job(job_id)
     assert (job.command, job.options.timeout) == (b"\xff\xfe", 1.5)
     assert ids_in(storage, "idx:pending") == [job_id]
+
+
+def test_heartbeats_between_two_pages_lose_no_running_job(storage: RedisStorage) -> None:
+    ids = add(storage, 6)
+    leases = claim(storage, 6, lease_seconds=3)
+    found: list[str] = []
+    after = ""
+    while (page := storage.page(ALL, 2, after)).end:
+        found += [job.id for job in page.jobs]
+        after = page.end
+        beat(storage, waiting=leases, lease_seconds=3 + len(found))
+    assert found == sorted(ids)
+
+
+def test_jobs_that_run_come_first_then_retries_soonest_first_then_the_latest_changes(storage: RedisStorage) -> None:
+    later, sooner = fail(storage, delay=200), fail(storage, delay=100)
+    done = complete(storage)
+    running = sorted(add(storage, 2))
+    claim(storage, 2)
+    waiting = add(storage, 2)
+    assert listed(storage, 3) == [*running, *sooner, *later, *reversed(waiting), *done]
+
+
+@pytest.mark.parametrize("states", [[JobState.PENDING], [JobState.PROCESSING, JobState.FAILED, JobState.PENDING]])
+def test_pending_jobs_without_finished_ones_are_listed_in_the_order_of_work(
+    storage: RedisStorage, states: list[JobState]
+) -> None:
+    complete(storage)
+    ids = add(storage, 25)
+    assert listed(storage, 10, states) == ids
+    assert [lease.job_id for lease in claim(storage, 3)] == ids[:3]
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.COMPLETED, JobState.FAILED, JobState.PROCESSING])
+def test_a_page_goes_on_where_it_ended_when_that_job_has_left(storage: RedisStorage, state: JobState) -> None:
+    index = storage.keys.index(state.value)
+    ids = [f"{number:04x}" for number in range(100)]
+    storage.r.zadd(index, dict.fromkeys(ids, 7.25))  # all of one moment
+    page = storage.page([state], 10)
+    seen = [job_id for job_id, _ in page.invalid]
+    storage.r.zrem(index, *seen)
+    assert sorted(seen + listed_from(storage, state, page.end)) == ids
+
+
+def listed_from(storage: RedisStorage, state: JobState, after: str) -> list[str]:
+    return [job_id for job_id, _ in storage.page([state], 1_000, after).invalid]
+
+
+def test_ids_that_are_no_text_do_not_stop_a_walk(storage: RedisStorage) -> None:
+    for index in ("running", "retry_queue", "idx:pending"):
+        storage.exchange(
+            [("ZADD", key(storage, index), "1", b"\xff\xfe"), ("ZADD", key(storage, index), "1", b"\xfd")]
+        )
+    assert len(listed(storage, 1, [JobState.PROCESSING, JobState.FAILED, JobState.PENDING])) == 6
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.COMPLETED, JobState.FAILED])
+def test_a_page_costs_a_page_however_many_jobs_share_one_moment(storage: RedisStorage, state: JobState) -> None:
+    index = storage.keys.index(state.value)
+    storage.r.zadd(index, {f"{number:06x}": 7.25 for number in range(20_000)})
+    storage.page([state], 1)
+    half = f"{2 if state is JobState.FAILED else 3}:7.25:{10_000:06x}"
+    storage.r.config_resetstat()
+    assert len(storage.page([state], 5, half).invalid) == 5
+    calls = storage.r.info("commandstats")
+    reads = sum(calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("zrange", "zrevrange", "zcount"))
+    assert reads < 25

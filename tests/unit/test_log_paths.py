@@ -18,7 +18,7 @@ from queuectl.logs.writer import LogWriter
 
 ID = "ab12"
 SECRET = b"the secret of somebody else\n" * 100
-LEVELS = ("logs", "logs/ab", f"logs/ab/{ID}.1.1.log", f"logs/ab/{ID}.1.1.8.4.tail")
+LEVELS = ("logs", "logs/ab12", f"logs/ab12/{ID}.1.1.log", f"logs/ab12/{ID}.1.1.8.4.tail")
 KINDS = ("link", "relative link", "dangling link", "link to itself", "fifo", "socket", "folder", "hard device")
 FAR = 1e12
 """A time at which all logs are old."""
@@ -28,10 +28,10 @@ def outside_of(home: Path, level: str) -> Path:
     """What the planted thing leads to: sound logs that are not ours, or one of their files."""
     outside = home.parent / "outside"
     log = LogWriter(outside, ID, 1, 1, 8)
-    (outside / "logs" / "ab").mkdir(parents=True)
+    (outside / "logs" / "ab12").mkdir(parents=True)
     log.write(SECRET)
     for name in (f"{ID}.1.1.log", f"{ID}.1.1.8.4.tail", f"{ID}.2.2.log"):
-        (outside / "logs/ab" / name).write_bytes(SECRET)
+        (outside / "logs/ab12" / name).write_bytes(SECRET)
     return outside / level
 
 

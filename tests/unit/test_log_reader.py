@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from queuectl.errors import BadConfiguration, InvalidInput
-from queuectl.logs import follower, layout, reader, view, writer
+from queuectl.logs import follower, layout, listing, reader, view, writer
 from queuectl.logs.follower import LogFollower
 from queuectl.logs.reader import LogFile, attempts, read
 from queuectl.logs.writer import LogWriter
@@ -41,7 +41,7 @@ def test_runs_are_listed_oldest_first(tmp_path: Path) -> None:
     write(tmp_path, b"second", attempt=2, fence=9)
     write(tmp_path, b"first", attempt=1, fence=2)
     write(tmp_path, b"of another job", job_id=OTHER)
-    folder = tmp_path / "logs" / "ab"
+    folder = tmp_path / "logs" / "ab12"
     assert attempts(tmp_path, ID) == [
         LogFile(folder / f"{ID}.1.2.log", 1, 2, 5),
         LogFile(folder / f"{ID}.2.9.log", 2, 9, 6),
@@ -137,7 +137,7 @@ def test_segments_replaced_while_they_are_opened(tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr(layout, "files_of", listing)
-        directory = layout.open_shard(tmp_path, "ab")
+        directory = layout.open_shard(tmp_path, "ab12")
         with view.open_view(directory, layout.Run(ID, 1, 1)) as seen:
             assert seen.read(0, 99) == b"0123\n[queuectl: 19 bytes left out here]\nnopq"
         os.close(directory)
@@ -186,7 +186,7 @@ def test_a_killed_worker_leaves_a_readable_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo"])
-@pytest.mark.parametrize("level", ["logs", "logs/ab", f"logs/ab/{ID}.1.1.log", f"logs/ab/{ID}.1.1.2.1.tail"])
+@pytest.mark.parametrize("level", ["logs", "logs/ab12", f"logs/ab12/{ID}.1.1.log", f"logs/ab12/{ID}.1.1.2.1.tail"])
 def test_nothing_is_read_through_what_is_planted(tmp_path: Path, level: str, kind: str) -> None:
     home, outside = tmp_path / "home", tmp_path / "outside"
     home.mkdir()
@@ -220,7 +220,7 @@ def test_nothing_is_read_through_what_is_planted(tmp_path: Path, level: str, kin
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "directory"])
 def test_a_file_swapped_after_the_listing_is_refused(tmp_path: Path, kind: str) -> None:
     write(tmp_path, b"own")
-    path = tmp_path / f"logs/ab/{ID}.1.1.log"
+    path = tmp_path / f"logs/ab12/{ID}.1.1.log"
     path.rename(tmp_path / "outside")
     if kind == "symlink":
         path.symlink_to(tmp_path / "outside")
@@ -228,7 +228,7 @@ def test_a_file_swapped_after_the_listing_is_refused(tmp_path: Path, kind: str) 
         os.mkfifo(path)
     else:
         path.mkdir()
-    directory = layout.open_shard(tmp_path, "ab")
+    directory = layout.open_shard(tmp_path, "ab12")
     before = len(os.listdir("/dev/fd"))
     with pytest.raises(OSError, match=r"not a regular|symbolic"):
         layout.open_file(path.name, directory)
@@ -331,7 +331,7 @@ def test_a_log_removed_under_a_follower_is_the_end_of_it(tmp_path: Path) -> None
     write(tmp_path, b"abc")
     following = LogFollower(tmp_path, ID)
     following.read_new()
-    (tmp_path / f"logs/ab/{ID}.1.1.log").unlink()
+    (tmp_path / f"logs/ab12/{ID}.1.1.log").unlink()
     assert following.read_new() == b""
     write(tmp_path, b"next", fence=2)
     assert following.read_new() == b"next"
@@ -348,3 +348,102 @@ def test_a_large_backlog_comes_in_bounded_pieces(tmp_path: Path) -> None:
     assert sum(sizes) == 3_000_000
     assert max(sizes) == follower._CHUNK_BYTES == 1024 * 1024
     assert reader._CHUNK_BYTES == 64 * 1024
+
+
+def former(home: Path, attempt: int, fence: int, output: bytes) -> Path:
+    """A log where former versions wrote it."""
+    write(home, output, attempt, fence)
+    path = home / "logs" / "ab12" / f"{ID}.{attempt}.{fence}.log"
+    old = home / "logs" / "ab" / path.name
+    old.parent.mkdir(exist_ok=True)
+    path.rename(old)
+    return old
+
+
+def test_logs_of_the_former_layout_are_read_and_followed(tmp_path: Path) -> None:
+    path = former(tmp_path, 1, 1, b"first")
+    assert text(tmp_path) == b"first"
+    following = LogFollower(tmp_path, ID)
+    assert following.read_new() == b"first"
+    write(tmp_path, b"second", attempt=2, fence=2)
+    assert following.read_new() == b"second"
+    assert [log.path for log in attempts(tmp_path, ID)] == [path, tmp_path / "logs" / "ab12" / f"{ID}.2.2.log"]
+    assert text(tmp_path, 1) == b"first"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """One entry for each reading of a directory."""
+    scandir, found = os.scandir, []
+
+    def counting(path: Any) -> Any:
+        found.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", counting)
+    return found
+
+
+def test_a_follower_reads_a_directory_only_when_it_has_changed(
+    tmp_path: Path, reads: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(listing.time, "monotonic", lambda: clock[0])
+    log = LogWriter(tmp_path, ID, 1, 1)
+    log.write(b"begun")
+    following = LogFollower(tmp_path, ID)
+    assert following.read_new() == b"begun"
+    clock[0] = 10.0  # the last change is older than any file system's clock is coarse
+    following.read_new()
+    reads.clear()
+    for number in range(100):
+        clock[0] += 0.1
+        log.write(b"%d" % number)
+        assert following.read_new() == b"%d" % number
+        assert following.read_new() == b""
+    assert reads == []
+    write(tmp_path, b"later", attempt=2, fence=2)
+    assert following.read_new() == b"later"
+    assert 1 <= len(reads) <= 10
+
+
+def test_a_later_run_is_found_though_the_directory_seems_unchanged(tmp_path: Path) -> None:
+    """Two changes within one tick of the file system's clock."""
+    write(tmp_path, b"first")
+    shard = tmp_path / "logs" / "ab12"
+    before = shard.stat()
+    following = LogFollower(tmp_path, ID)
+    assert following.read_new() == b"first"
+    assert following.read_new() == b""
+    write(tmp_path, b"second", attempt=2, fence=2)
+    os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert following.read_new() == b"second"
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, 3, 99])
+def test_following_from_the_last_lines(tmp_path: Path, lines: int) -> None:
+    log = LogWriter(tmp_path, ID, 1, 1)
+    log.write(b"one\ntwo\nthree\n")
+    following = LogFollower(tmp_path, ID, last_lines=lines)
+    expected = text(tmp_path, last_lines=lines)
+    assert following.read_new() == expected
+    log.write(b"four\n")
+    assert following.read_new() == b"four\n"
+    log.close()
+    write(tmp_path, b"1\n2\n3\n4\n", attempt=2, fence=2)
+    assert following.read_new() == b"1\n2\n3\n4\n", "a later run is shown whole"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"), [(1, b"mn"), (2, b"k\nmn"), (3, b"\n[queuectl: 7 bytes left out here]\nk\nmn")]
+)
+def test_following_from_the_last_lines_across_the_gap(tmp_path: Path, lines: int, shown: bytes) -> None:
+    log = LogWriter(tmp_path, ID, 1, 1, 8)
+    log.write(b"ab\ncdefghijk\nmn")
+    following = LogFollower(tmp_path, ID, last_lines=lines)
+    seen = b""
+    while data := following.read_new():
+        seen += data
+    assert seen == shown
+    log.close()
+    assert following.read_new() == b""

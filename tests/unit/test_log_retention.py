@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from queuectl.logs import layout
 from queuectl.logs.retention import LogSweeper, remove
 from queuectl.logs.writer import LogWriter
 
@@ -19,7 +20,7 @@ def log(home: Path, job_id: str, fence: int = 1, age: float = 2 * HOUR) -> Path:
     writer = LogWriter(home, job_id, 1, fence)
     writer.write(b"output\n")
     writer.close()
-    path = home / "logs" / job_id[:2] / f"{job_id}.1.{fence}.log"
+    path = home / "logs" / job_id[:4] / f"{job_id}.1.{fence}.log"
     os.utime(path, (NOW - age, NOW - age))
     return path
 
@@ -60,22 +61,22 @@ def test_segments_of_a_dead_worker_go_too(tmp_path: Path) -> None:
         segment.write_bytes(b"x")
         os.utime(segment, (0, 0))
     assert LogSweeper(tmp_path, Server().exists, HOUR).sweep(NOW) == 3
-    assert list(path.parent.iterdir()) == []
+    assert not path.exists()
 
 
 def test_a_pass_is_done_in_bounded_steps(tmp_path: Path) -> None:
-    ids = [f"{shard}{number:02x}" for shard in ("0a", "77", "f0") for number in range(7)]
+    ids = [f"{shard}{number:02x}" for shard in ("0aaa", "7777", "f0f0") for number in range(7)]
     paths = [log(tmp_path, each) for each in ids]
     server = Server(*ids[::2])
     sweeper = LogSweeper(tmp_path, server.exists, HOUR)
     removed = []
     while True:
         removed.append(sweeper.sweep(NOW, budget=4))
-        assert sum(map(len, server.asked)) <= 4
+        assert sum(map(len, server.asked)) <= 7, "one directory"
         server.asked.clear()
         if not sweeper.position:
             break
-    assert removed == [2, 2, 2, 2, 2, 0]
+    assert removed == [3, 4, 3]
     assert [path.exists() for path in paths] == [each in server.ids for each in ids]
     server.ids.clear()
     assert sweeper.sweep(NOW) == 11  # the next pass begins at the beginning
@@ -83,7 +84,7 @@ def test_a_pass_is_done_in_bounded_steps(tmp_path: Path) -> None:
 
 def test_questions_come_in_batches(tmp_path: Path) -> None:
     for number in range(1, 1202):
-        log(tmp_path, "abcd", fence=number) if number > 600 else log(tmp_path, f"ab{number:04x}")
+        log(tmp_path, "abcd", fence=number) if number > 600 else log(tmp_path, f"abcd{number:04x}")
     server = Server()
     assert LogSweeper(tmp_path, server.exists, HOUR).sweep(NOW, budget=5000) == 1201
     assert [len(batch) for batch in server.asked] == [500, 101]
@@ -99,11 +100,12 @@ def test_an_unreachable_server_removes_nothing_and_loses_no_place(tmp_path: Path
         return server.exists(ids)
 
     sweeper = LogSweeper(tmp_path, failing, HOUR)
+    assert sweeper.sweep(NOW, budget=1) == 1
     with pytest.raises(ConnectionError):
-        sweeper.sweep(NOW)
+        sweeper.sweep(NOW, budget=1)
     assert not first.exists()
     assert second.exists()
-    assert sweeper.position == "aa01.1.1.log"
+    assert sweeper.position == "bb01"
     sweeper._exists = server.exists
     assert sweeper.sweep(NOW) == 1
 
@@ -123,10 +125,10 @@ def test_foreign_files_links_and_wrong_places_are_left_alone(tmp_path: Path) -> 
     os.utime(outside / "bb01.1.1.log", (0, 0))
     (shard / "notes.txt").write_text("mine")
     (shard / "00ff.1.1.log").write_text("in the wrong directory")
-    (shard / "aa02.1.1.log").symlink_to(outside / "bb01.1.1.log")
-    (shard / "aa03.1.1.log").mkdir()
-    os.mkfifo(shard / "aa04.1.1.log")
-    (tmp_path / "logs" / "bb").symlink_to(outside)
+    (shard / "aa012.1.1.log").symlink_to(outside / "bb01.1.1.log")
+    (shard / "aa013.1.1.log").mkdir()
+    os.mkfifo(shard / "aa014.1.1.log")
+    (tmp_path / "logs" / "bb01").symlink_to(outside)
     (tmp_path / "logs" / "README").write_text("mine")
     for path in [*shard.iterdir(), tmp_path / "logs" / "README"]:
         os.utime(path, (0, 0), follow_symlinks=False)
@@ -135,7 +137,6 @@ def test_foreign_files_links_and_wrong_places_are_left_alone(tmp_path: Path) -> 
     assert sweeper.sweep(NOW) == 1
     assert set(tmp_path.rglob("*")) == before
     assert sweeper.sweep(NOW, budget=2) == 0
-    assert sweeper.position == "aa03.1.1.log"
 
 
 @pytest.mark.parametrize("home", ["gone", "."])
@@ -170,3 +171,85 @@ def test_what_is_no_id_is_passed_over(tmp_path: Path) -> None:
     log(tmp_path, "aa01")
     assert remove(tmp_path, ["../outside", "", "*", "aa01", "/", "aa", "aa0\ufffd"]) == 1
     assert outside.exists()
+
+
+def old_log(home: Path, job_id: str, fence: int = 1) -> Path:
+    """A log where former versions wrote it."""
+    path = log(home, job_id, fence)
+    old = home / "logs" / job_id[:2] / path.name
+    old.parent.mkdir(exist_ok=True)
+    path.rename(old)
+    path.parent.rmdir()
+    return old
+
+
+def test_logs_of_the_former_layout_are_removed_and_swept(tmp_path: Path) -> None:
+    removed, swept, kept = old_log(tmp_path, "aa01"), old_log(tmp_path, "aa02"), old_log(tmp_path, "bb01")
+    new = log(tmp_path, "aa01", fence=2)
+    assert remove(tmp_path, ["aa01"]) == 2
+    assert not removed.exists()
+    assert not new.exists()
+    assert LogSweeper(tmp_path, Server("bb01").exists, HOUR).sweep(NOW) == 1
+    assert not swept.exists()
+    assert kept.exists()
+
+
+def test_empty_directories_go(tmp_path: Path) -> None:
+    gone, kept = log(tmp_path, "aa01"), log(tmp_path, "bb01")
+    sweeper = LogSweeper(tmp_path, Server("bb01").exists, HOUR)
+    sweeper.sweep(NOW)
+    assert not gone.parent.exists()
+    assert kept.exists()
+
+
+def test_a_log_is_written_though_its_empty_directory_goes_at_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_shard = layout.open_shard
+    swept = []
+
+    def then_swept(home: Path, shard: str, create: bool = False) -> int:
+        descriptor = open_shard(home, shard, create)
+        if not swept:
+            LogSweeper(tmp_path, Server().exists, HOUR).sweep(NOW)
+            swept.append(shard)
+        return descriptor
+
+    monkeypatch.setattr(layout, "open_shard", then_swept)
+    assert log(tmp_path, "aa01").read_bytes() == b"output\n"
+    assert swept == ["aa01"]
+
+
+@pytest.fixture
+def names_read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many names each reading of a directory gave."""
+    listdir, counts = os.listdir, []
+
+    def counting(path: int) -> list[str]:
+        names = listdir(path)
+        counts.append(len(names))
+        return names
+
+    monkeypatch.setattr(os, "listdir", counting)
+    yield counts
+    monkeypatch.setattr(os, "listdir", listdir)
+
+
+def test_removing_some_of_many_logs_reads_little_more_than_these(tmp_path: Path, names_read: list[int]) -> None:
+    ids = [f"{number * 2654435761 % 2**32:08x}" for number in range(2_000)]
+    for job_id in ids:
+        log(tmp_path, job_id)
+    for start in range(0, len(ids), 500):
+        names_read.clear()
+        assert remove(tmp_path, ids[start : start + 500]) == 500
+        assert sum(names_read) < 600
+
+
+def test_a_pass_reads_each_directory_once(tmp_path: Path, names_read: list[int]) -> None:
+    for number in range(900):
+        log(tmp_path, f"aa{number % 3:02x}{number:04x}")
+    sweeper = LogSweeper(tmp_path, lambda ids: [True] * len(ids), HOUR)
+    sweeper.sweep(NOW, budget=50)
+    while sweeper.position:
+        sweeper.sweep(NOW, budget=50)
+    assert names_read == [3, 300, 300, 300]

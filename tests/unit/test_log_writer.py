@@ -38,10 +38,10 @@ def files(home: Path) -> list[str]:
 
 def test_a_run_has_one_file_named_after_id_attempt_and_fence(tmp_path: Path) -> None:
     log = write(tmp_path, b"out\n", b"\xff\x00 no newline", attempt=2, fence=7)
-    path = tmp_path / "logs" / "ab" / f"{ID}.2.7.log"
+    path = tmp_path / "logs" / "ab12" / f"{ID}.2.7.log"
     assert path.read_bytes() == b"out\n\xff\x00 no newline"
     assert (log.bytes_seen, log.error) == (17, None)
-    assert files(tmp_path) == [f"logs/ab/{ID}.2.7.log"]
+    assert files(tmp_path) == [f"logs/ab12/{ID}.2.7.log"]
 
 
 def test_silence_touches_no_disk(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_silence_touches_no_disk(tmp_path: Path) -> None:
 def test_output_is_readable_at_once(tmp_path: Path) -> None:
     log = LogWriter(tmp_path, ID, 1, 1)
     log.write(b"first")
-    assert (tmp_path / f"logs/ab/{ID}.1.1.log").read_bytes() == b"first"
+    assert (tmp_path / f"logs/ab12/{ID}.1.1.log").read_bytes() == b"first"
     log.close()
 
 
@@ -70,8 +70,8 @@ def test_a_long_output_keeps_its_head_and_its_tail(tmp_path: Path) -> None:
     output = b"".join(b"%07d\n" % line for line in range(200_000))
     log = write(tmp_path, *(output[at : at + 65536] for at in range(0, len(output), 65536)), limit=1000)
     gap = b"\n[queuectl: 1,599,000 bytes left out here]\n"
-    assert (tmp_path / f"logs/ab/{ID}.1.1.log").read_bytes() == output[:500] + gap + output[-500:]
-    assert files(tmp_path) == [f"logs/ab/{ID}.1.1.log"]
+    assert (tmp_path / f"logs/ab12/{ID}.1.1.log").read_bytes() == output[:500] + gap + output[-500:]
+    assert files(tmp_path) == [f"logs/ab12/{ID}.1.1.log"]
     assert log.bytes_seen == 1_600_000
 
 
@@ -86,7 +86,7 @@ def test_the_defaults_bound_disk_and_descriptors(tmp_path: Path, monkeypatch: py
         assert len(os.listdir("/dev/fd")) <= before + 3
     log.close()
     assert len(os.listdir("/dev/fd")) == before
-    size = (tmp_path / f"logs/ab/{ID}.1.1.log").stat().st_size
+    size = (tmp_path / f"logs/ab12/{ID}.1.1.log").stat().st_size
     assert size == 16 * mib + len("\n[queuectl: 26,214,400 bytes left out here]\n")
 
 
@@ -98,7 +98,7 @@ def test_small_limits_still_have_segments_of_a_useful_size(tmp_path: Path, monke
     output = bytes(range(250)) * 12_000
     write(tmp_path, *(output[at : at + 65536] for at in range(0, len(output), 65536)), limit=10)
     assert len(created) == 4  # the log, and three segments of 1 MiB for 3 MB
-    assert (tmp_path / f"logs/ab/{ID}.1.1.log").read_bytes() == (
+    assert (tmp_path / f"logs/ab12/{ID}.1.1.log").read_bytes() == (
         output[:5] + b"\n[queuectl: 2,999,990 bytes left out here]\n" + output[-5:]
     )
 
@@ -110,7 +110,7 @@ def test_only_the_owner_may_read(tmp_path: Path, umask: int) -> None:
         log = LogWriter(tmp_path, ID, 1, 1, 4)
         log.write(b"long enough for segments")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "logs").rglob("*")}
-        assert modes.pop("ab") == 0o700
+        assert modes.pop("ab12") == 0o700
         assert set(modes.values()) == {0o600}
         assert len(modes) == 3
         log.close()
@@ -132,12 +132,12 @@ def test_attempt_fence_and_limit_start_at_one(tmp_path: Path, numbers: tuple[int
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "fifo", "file"])
-@pytest.mark.parametrize("level", ["logs", "logs/ab", f"logs/ab/{ID}.1.1.log", f"logs/ab/{ID}.1.1.4.2.tail"])
+@pytest.mark.parametrize("level", ["logs", "logs/ab12", f"logs/ab12/{ID}.1.1.log", f"logs/ab12/{ID}.1.1.4.2.tail"])
 def test_what_is_planted_gets_nothing(tmp_path: Path, level: str, kind: str) -> None:
     home, outside = tmp_path / "home", tmp_path / "outside"
     planted = home / level
     planted.parent.mkdir(parents=True)
-    is_directory = level in ("logs", "logs/ab")
+    is_directory = level in ("logs", "logs/ab12")
     if kind == "fifo":
         os.mkfifo(planted)
     elif kind == "file":
@@ -172,10 +172,10 @@ def test_a_full_disk_costs_output_but_not_the_job(tmp_path: Path, monkeypatch: p
     for _ in range(10):
         log.write(b"12345")
     log.close()
-    assert log.error == f"can't write {tmp_path}/logs/ab/{ID}.1.1.log: No space left on device"
+    assert log.error == f"can't write {tmp_path}/logs/ab12/{ID}.1.1.log: No space left on device"
     assert len(calls) == 3
     assert log.bytes_seen == 50
-    assert (tmp_path / f"logs/ab/{ID}.1.1.log").read_bytes() == b"12345"
+    assert (tmp_path / f"logs/ab12/{ID}.1.1.log").read_bytes() == b"12345"
 
 
 def test_a_file_size_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_output_after_close_is_dropped_and_close_may_come_twice(tmp_path: Path) 
     log.write(b"late")
     log.close()
     assert (log.bytes_seen, log.error) == (7, None)
-    assert (tmp_path / f"logs/ab/{ID}.1.1.log").read_bytes() == b"abc"
+    assert (tmp_path / f"logs/ab12/{ID}.1.1.log").read_bytes() == b"abc"
 
 
 def test_an_error_of_close_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import quantity
 from queuectl.cli.types import JobId
 from queuectl.model.lifecycle import JobState
-from queuectl.storage.calls import Position
 
 
 @click.group(name="dlq", cls=Noun)
@@ -34,7 +33,7 @@ def dlq_command() -> None:
 @after_option
 @json_option
 @pass_app
-def list_dead(app: App, limit: int, after: Position | None, as_json: bool) -> None:
+def list_dead(app: App, limit: int, after: str | None, as_json: bool) -> None:
     """List the dead jobs, the newest first.
 
     \b

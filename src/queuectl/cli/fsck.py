@@ -14,7 +14,7 @@ from queuectl.text import printable
 
 
 @click.command(name="fsck")
-@click.option("--repair", is_flag=True, help="Mend what is found.")
+@click.option("--repair", is_flag=True, help="Repair what is found.")
 @json_option
 @pass_app
 @click.pass_context
@@ -26,25 +26,27 @@ def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> N
       queuectl fsck
       queuectl fsck --repair
 
-    queuectl itself leaves nothing to mend. Something else that wrote to the server may have, or a server that lost
-    its last writes. Exit code 1: there is something left to mend, or something that can't be.
+    queuectl itself leaves nothing to repair. Another program that writes to the server may, or a server that lost
+    its last writes. Exit code 1: a problem was found and not repaired.
     """
-    found = left = mendable = 0
+    found = left = repairable = 0
     for problem in integrity.check(app.storage, repair=repair):
         found += 1
-        mended = repair and problem.mendable
-        left += not mended
-        mendable += problem.mendable
+        repaired = repair and problem.repairable
+        left += not repaired
+        repairable += problem.repairable
         if as_json:
-            print_json({"id": problem.job_id, "problem": problem.problem, "mended": mended})
+            print_json({"id": problem.job_id, "problem": problem.problem, "repaired": repaired})
         else:
-            done = "mended" if mended else "can be mended" if problem.mendable else "can't be mended"
+            done = "repaired" if repaired else "can be repaired" if problem.repairable else "can't be repaired"
             click.echo(f"{printable(problem.job_id)} {problem.problem} ({done})")
     if not as_json:
         if not found:
             click.echo("All records fit together.")
-        elif mendable and not repair:
-            note(f"{quantity(mendable, 'problem')} can be mended with: queuectl fsck --repair")
-        if left and (repair or not mendable):
-            note(f"{quantity(left, 'problem')} can't be mended: something other than queuectl wrote these records.")
+        elif repairable and not repair:
+            note(f"{quantity(repairable, 'problem')} can be repaired with: queuectl fsck --repair")
+        if left and (repair or not repairable):
+            note(
+                f"{quantity(left, 'problem')} can't be repaired: another program than queuectl wrote these records."
+            )
     ctx.exit(1 if left else 0)

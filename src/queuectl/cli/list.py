@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 
 import click
 from click.core import ParameterSource
@@ -13,10 +14,9 @@ from queuectl.cli.options import json_option
 from queuectl.cli.screens.jobs import jobs_table
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
-from queuectl.cli.types import Cursor, WholeNumber
+from queuectl.cli.types import Cursor, States, WholeNumber
 from queuectl.model.lifecycle import JobState
-from queuectl.schema.job import cursor, listed_object
-from queuectl.storage.calls import Position
+from queuectl.schema.job import listed_object
 from queuectl.storage.scripts import CHUNK
 
 DEFAULT_LIMIT = 50
@@ -33,46 +33,59 @@ after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go
 
 
 @click.command(name="list")
-@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only jobs in this state.")
+@click.option(
+    "--state",
+    "groups",
+    type=States(),
+    multiple=True,
+    metavar="STATE[,STATE]...",
+    help=f"Only jobs in these states: {', '.join(JobState)}. May be repeated.",
+)
 @limit_option
 @after_option
 @json_option
 @pass_app
-def list_command(app: App, state: str | None, limit: int, after: Position | None, as_json: bool) -> None:
-    """List jobs: first those that run or wait for a retry, then those that changed last.
+def list_command(
+    app: App, groups: tuple[tuple[JobState, ...], ...], limit: int, after: str | None, as_json: bool
+) -> None:
+    """List jobs: first those that run, then those that wait for a retry, then the latest changes.
+
+    Without finished jobs among them, pending ones come in the order in which they wait.
 
     \b
     Examples:
       queuectl list
-      queuectl list --state failed
+      queuectl list --state failed,dead
       queuectl list --json --limit 0 | jq -r .command
 
     RESULT is how the newest attempt failed: its exit code, a timeout, a limit, a signal, the death of its worker. A
     job that is `failed` will be retried; one that is `dead` will not.
     """
-    print_pages(app, [JobState(state)] if state else [], limit, after, as_json)
+    print_pages(app, list(dict.fromkeys(chain(*groups))), limit, after, as_json)
 
 
-def print_pages(app: App, states: list[JobState], limit: int, after: Position | None, as_json: bool) -> None:
-    """List up to ``limit`` jobs (0: all), a chunk at a time."""
-    left, shown = limit or float("inf"), 0
+def print_pages(app: App, states: list[JobState], limit: int, cursor: str | None, as_json: bool) -> None:
+    """List up to ``limit`` jobs (0: all) after ``cursor``, a chunk at a time."""
+    if cursor and not as_json:
+        raise click.UsageError("--after goes with --json.")
+    left, shown, after = limit or float("inf"), 0, cursor or ""
     while left > 0:
         size = int(min(left, CHUNK))
         page = app.manager.page(states, size, after)
         if as_json:
-            for job, position in zip(page.jobs, page.positions, strict=True):
-                print_json(listed_object(job, position))
+            for job, place in zip(page.jobs, page.cursors, strict=True):
+                print_json(listed_object(job, place))
         elif page.jobs:
             jobs_table(page.jobs, time.time(), one_state=len(states) == 1)
         for job_id, why in page.invalid:
             note(f"{job_id} is not a valid job: {why}")
         found = len(page.jobs) + len(page.invalid)
         shown, left, after = shown + found, left - found, page.end
-        if found < size or after is None:
+        if found < size:
             break
     if not shown:
         _say_what_there_is(app, states)
-    elif after is not None and left <= 0:
+    elif left <= 0:
         _say_how_to_go_on(app, states, shown, limit, after, as_json)
 
 
@@ -89,20 +102,18 @@ def _say_what_there_is(app: App, states: list[JobState]) -> None:
     hint(f"No job is {wanted}. In the queue: {other}. See:", command_line(f"list --state {likely}"))
 
 
-def _say_how_to_go_on(
-    app: App, states: list[JobState], shown: int, limit: int, after: Position, as_json: bool
-) -> None:
-    if app.manager.page(states, 1, after).end is None:
+def _say_how_to_go_on(app: App, states: list[JobState], shown: int, limit: int, after: str, as_json: bool) -> None:
+    if not app.manager.page(states, 1, after).end:
         return  # that was the last one
     context = click.get_current_context()
     words = context.command_path.partition(" ")[2]
     if not words.startswith("dlq"):
-        words += "".join(f" --state {state.value}" for state in states)
+        words += f" --state {','.join(states)}" if states else ""
     # A reader who has not asked for so many may take them for all, a script most of all.
     say = note if context.get_parameter_source("limit") is ParameterSource.DEFAULT else hint
     if as_json:
         many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"
-        again = command_line(f"{words} --json{many} --after {cursor(after)}")
+        again = command_line(f"{words} --json{many} --after {after}")
         say("More (all with --limit 0):", again)
     else:
         counts = app.manager.counts()

@@ -9,11 +9,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from queuectl.errors import InvalidInput
+from queuectl.model.lifecycle import JobState
 from queuectl.options import values
-from queuectl.storage.calls import Position
 
-_SCORE = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?")
-"""A score as the server writes it."""
+_CURSOR = re.compile(r"(1:|[23]:-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?):(.{1,200})")
+"""Section of the list, score as the server writes it, and id: see `page.lua`."""
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]
@@ -49,12 +49,32 @@ class Cursor(click.ParamType):  # type: ignore[type-arg]
 
     name = "cursor"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Position:
-        """SCORE:ID as a position."""
-        score, _, job_id = str(value).partition(":")
-        if not _SCORE.fullmatch(score) or not job_id.isprintable():
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The cursor as given."""
+        match = _CURSOR.fullmatch(str(value))
+        if match is None or not match[4].isprintable():
             raise InvalidInput("--after must be a cursor as list --json prints it with each job.")
-        return Position(score, job_id)
+        return match[0]
+
+
+class States(click.ParamType):  # type: ignore[type-arg]
+    """One state, or several with commas between them."""
+
+    name = "states"
+    _one = click.Choice([state.value for state in JobState])
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[JobState, ...]:
+        """The states, in the order given."""
+        return tuple(JobState(self._one.convert(name, param, ctx)) for name in str(value).split(","))
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Completes the last state."""
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(before + comma + str(item.value)) for item in self._one.shell_complete(ctx, param, last)
+        ]
 
 
 class JobId(click.ParamType):  # type: ignore[type-arg]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from queuectl.logs import layout
+from queuectl.logs.listing import CachedListing
 from queuectl.logs.reader import reading, runs_of
-from queuectl.logs.view import open_view
+from queuectl.logs.view import View, open_view
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -15,7 +16,7 @@ class LogFollower:
     """Gives what a job prints, bit by bit, from the beginning of its newest run on.
 
     With ``attempt``, of the newest run of that attempt, and never of another. With ``from_first``, from the
-    beginning of the oldest run on.
+    beginning of the oldest run on. With ``last_lines``, of the first run that it finds only so many of the end.
 
     The waiting is the caller's::
 
@@ -31,7 +32,8 @@ class LogFollower:
     has begun and the one before is read to its end, they change. A follower that keeps up sees everything,
     one that falls behind what is kept gets a gap line with the exact number of bytes it missed.
 
-    Holds no file open between calls. InvalidInput if the id isn't one.
+    Holds no file open between calls, and reads a directory only when it has changed.
+    InvalidInput if the id isn't one.
     """
 
     def __init__(
@@ -41,11 +43,14 @@ class LogFollower:
         attempt: int | None = None,
         *,
         from_first: bool = False,
+        last_lines: int | None = None,
     ) -> None:
         self._home = home
         self._job_id = layout.check_id(job_id)
         self._only = attempt
         self._first = 0 if from_first else -1
+        self._last_lines = last_lines
+        self._files_of = CachedListing()
         self._run: layout.Run | None = None
         self._later: layout.Run | None = None  # the run to go on with
         self._position = 0  # in the run's output, what was left out included
@@ -73,18 +78,21 @@ class LogFollower:
 
     def _look(self) -> bytes:
         data = b""  # stays if the log was removed
-        with reading(self._home, self._job_id) as shard:
-            runs = runs_of(shard, self._job_id, self._only) if shard is not None else []
-            run = self._run or (runs[self._first] if runs else None)
-            if shard is not None and run is not None:
+        with reading(self._home, self._job_id) as shards:
+            runs = runs_of(shards, self._job_id, self._only, self._files_of)
+            run = self._run or (list(runs)[self._first] if runs else None)
+            if run is not None:
                 self._run = run
                 self._later = next((each for each in runs if each.fence > run.fence), None)
-                data = self._advance(shard, run)
+                if run in runs:
+                    data = self._advance(runs[run].fd, run)
         return data
 
     def _advance(self, shard: int, run: layout.Run) -> bytes:
-        with open_view(shard, run, self._limit) as view:
+        with open_view(shard, run, self._limit, self._files_of) as view:
             self._limit = view.limit
+            if self._last_lines is not None:
+                self._position, self._last_lines = _position_of(view.start_of_last(self._last_lines), view), None
             offset = self._position
             if view.left_out and offset >= view.head:
                 end = view.head + view.left_out
@@ -96,3 +104,11 @@ class LogFollower:
             data = view.read(offset, _CHUNK_BYTES)
             self._position += len(data)
             return data
+
+
+def _position_of(offset: int, view: View) -> int:
+    """The place in the run's output that stands at this offset of the view; the gap line as a whole."""
+    if not view.left_out or offset <= view.head:
+        return offset
+    behind_gap = offset - view.head - len(layout.gap_line(view.left_out))
+    return view.head if behind_gap < 0 else view.head + view.left_out + behind_gap

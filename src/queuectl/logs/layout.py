@@ -1,8 +1,9 @@
 """Where logs are, and how much of a run's output is kept.
 
-One run of a job (one fence) has one file, ``<home>/logs/<id's first two digits>/<id>.<attempt>.<fence>.log``.
-No path is built from an unchecked id, directories are 0700 and files 0600, and no symbolic link is followed
-below the home folder.
+One run of a job (one fence) has one file, ``<home>/logs/<id's first four digits>/<id>.<attempt>.<fence>.log``.
+So a directory has few files even among a million logs, and is read at little cost. It had two digits before: such
+logs are still found and removed. No path is built from an unchecked id, directories are 0700
+and files 0600, and no symbolic link is followed below the home folder.
 
 A run's output is kept whole up to ``limit`` bytes. Of a longer one, the first ``limit // 2`` bytes stay, a
 line that says how many bytes are missing, and the last ``limit - limit // 2``. While such a run goes on, its
@@ -69,6 +70,17 @@ class Kept(NamedTuple):
         return sum(size for _, _, size in self.parts)
 
 
+Files = tuple[list[Run], list[Segment]]
+"""A job's log files and segments, oldest first."""
+
+
+class Shard(NamedTuple):
+    """An open directory of logs, by its name in the folder ``logs``."""
+
+    name: str
+    fd: int
+
+
 def is_id(text: str) -> bool:
     """Whether it is 4 to 32 lower-case hex digits, of which alone paths are made."""
     return _ID.fullmatch(text) is not None
@@ -79,6 +91,16 @@ def check_id(job_id: str) -> str:
     if not is_id(job_id):
         raise InvalidInput(f"No job id looks like {job_id!r}.", "Ids are 4 to 32 of the digits 0-9 and a-f.")
     return job_id
+
+
+def shard_of(job_id: str) -> str:
+    """The name of the directory in which a job's logs are written."""
+    return job_id[:4]
+
+
+def shards_of(job_id: str) -> tuple[str, str]:
+    """The names of the directories in which a job's logs may be: today's, and the one before."""
+    return shard_of(job_id), job_id[:2]
 
 
 def parse(name: str) -> Run | Segment | None:
@@ -126,12 +148,17 @@ def open_logs(home: str | os.PathLike[str], create: bool = False) -> int:
 
 
 def open_shard(home: str | os.PathLike[str], shard: str, create: bool = False) -> int:
-    """A descriptor of the directory ``shard`` (an id's first two digits) of the logs; OSError as above."""
+    """A descriptor of the directory ``shard`` of the logs; OSError as above."""
     logs = open_logs(home, create)
     try:
-        return _open_directory(shard, logs, create)
+        return open_shard_in(logs, shard, create)
     finally:
         os.close(logs)
+
+
+def open_shard_in(logs: int, shard: str, create: bool = False) -> int:
+    """The same, where ``logs`` is open already."""
+    return _open_directory(shard, logs, create)
 
 
 def _open_directory(name: str, parent: int | None, create: bool) -> int:
@@ -159,7 +186,7 @@ def open_file(name: str, shard: int) -> int:
     raise OSError(f"{name} is not a regular file")
 
 
-def files_of(shard: int, job_id: str) -> tuple[list[Run], list[Segment]]:
+def files_of(shard: int, job_id: str) -> Files:
     """A job's (log files, segments) in this directory, oldest first; links and the like are no files."""
     prefix = f"{job_id}."
     runs: list[Run] = []

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from queuectl.errors import BadConfiguration
 from queuectl.logs import layout
-from queuectl.logs.view import View, open_view
+from queuectl.logs.view import Lister, open_view
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -30,14 +30,12 @@ def attempts(home: str | os.PathLike[str], job_id: str) -> list[LogFile]:
     InvalidInput if the id isn't one, BadConfiguration if the logs can't be read.
     """
     layout.check_id(job_id)
-    folder = Path(home) / "logs" / job_id[:2]
     files: list[LogFile] = []
-    with reading(home, job_id) as shard:
-        if shard is None:
-            return files
-        for run in runs_of(shard, job_id):
-            with contextlib.suppress(FileNotFoundError), open_view(shard, run) as view:
-                files.append(LogFile(folder / run.name, run.attempt, run.fence, view.size))
+    with reading(home, job_id) as shards:
+        for run, shard in runs_of(shards, job_id).items():
+            with contextlib.suppress(FileNotFoundError), open_view(shard.fd, run) as view:
+                path = Path(home) / "logs" / shard.name / run.name
+                files.append(LogFile(path, run.attempt, run.fence, view.size))
     return files
 
 
@@ -68,70 +66,52 @@ def _read(
     lines: int | None,
     size: int | None,
 ) -> Iterator[bytes]:
-    with reading(home, job_id) as shard:
-        runs = [] if shard is None else runs_of(shard, job_id, attempt)
-        if fence is not None:
-            runs = [run for run in runs if run.fence == fence]
-        if shard is None or not runs:
+    with reading(home, job_id) as shards:
+        found = runs_of(shards, job_id, attempt)
+        runs = [run for run in found if fence in (None, run.fence)]
+        if not runs:
             return
-        with open_view(shard, runs[-1]) as view:
+        with open_view(found[runs[-1]].fd, runs[-1]) as view:
             offset = 0 if size is None else max(0, view.size - size)
             if lines is not None:
-                offset = _start_of_last(lines, view)
+                offset = view.start_of_last(lines)
             while chunk := view.read(offset, _CHUNK_BYTES):
                 yield chunk
                 offset += len(chunk)
 
 
-def _start_of_last(lines: int, view: View) -> int:
-    """The offset at which the last ``lines`` lines start; a newline at the very end begins no line."""
-    if lines <= 0:
-        return view.size
-    end = view.size - 1
-    while end > 0:
-        start = max(0, end - _CHUNK_BYTES)
-        block = _exactly(view, start, end)
-        at = len(block)
-        while (at := block.rfind(b"\n", 0, at)) >= 0:
-            lines -= 1
-            if not lines:
-                return start + at + 1
-        end = start
-    return 0
-
-
-def _exactly(view: View, start: int, end: int) -> bytes:
-    parts = []
-    while start < end and (part := view.read(start, end - start)):
-        parts.append(part)
-        start += len(part)
-    return b"".join(parts)
-
-
 @contextlib.contextmanager
-def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[int | None]:
-    """The directory with this job's logs, for the block: a descriptor, or None if there is none.
+def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[list[layout.Shard]]:
+    """The directories that may have logs of this job, open for the block; those that are there.
 
     A file that is gone ends the block in silence, any other OSError becomes BadConfiguration.
     """
-    shard: int | None = None
+    shards: list[layout.Shard] = []
     try:
-        with contextlib.suppress(FileNotFoundError):
-            shard = layout.open_shard(home, job_id[:2])
-        yield shard
+        for name in layout.shards_of(job_id):
+            with contextlib.suppress(FileNotFoundError):
+                shards.append(layout.Shard(name, layout.open_shard(home, name)))
+        yield shards
     except FileNotFoundError:
         pass
     except OSError as error:
-        folder = Path(home) / "logs" / job_id[:2]
+        folder = Path(home) / "logs" / layout.shard_of(job_id)
         raise BadConfiguration(
             f"The logs of {job_id} in {folder} can't be read: {error.strerror or error}.",
             f"ls -ld {folder.parent} {folder}  shows what is in the way; links are not followed there",
         ) from error
     finally:
-        if shard is not None:
-            os.close(shard)
+        for shard in shards:
+            os.close(shard.fd)
 
 
-def runs_of(shard: int, job_id: str, attempt: int | None = None) -> list[layout.Run]:
-    """The runs (of one attempt, if given) that have a log, oldest first."""
-    return [run for run in layout.files_of(shard, job_id)[0] if attempt in (None, run.attempt)]
+def runs_of(
+    shards: list[layout.Shard], job_id: str, attempt: int | None = None, files_of: Lister | None = None
+) -> dict[layout.Run, layout.Shard]:
+    """The runs (of one attempt, if given) that have a log, oldest first, and where it is.
+
+    ``files_of`` lists a directory instead of `layout.files_of`.
+    """
+    lister = files_of or layout.files_of
+    found = {run: shard for shard in reversed(shards) for run in lister(shard.fd, job_id)[0]}
+    return {run: found[run] for run in sorted(found) if attempt in (None, run.attempt)}

@@ -7,39 +7,38 @@ import os
 import re
 import stat
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from queuectl.logs import layout
 
 _BATCH = 500  # ids a question
-_SHARD = re.compile(r"[0-9a-f]{2}")
+_SHARD = re.compile(r"[0-9a-f]{2}|[0-9a-f]{4}")
 
 
 def remove(home: str | os.PathLike[str], job_ids: Iterable[str]) -> int:
     """Remove all logs of these jobs, and say how many files that were.
 
     What is no id has no log, and is passed over: a stranger may have put it into the server. A file that can't be
-    removed stays.
+    removed stays. Each directory that may have one of these logs is read once.
     """
     shards: dict[str, set[str]] = defaultdict(set)
     for job_id in filter(layout.is_id, job_ids):
-        shards[job_id[:2]].add(job_id)
+        for shard in layout.shards_of(job_id):
+            shards[shard].add(job_id)
     removed = 0
-    for shard, ids in shards.items():
-        with contextlib.suppress(OSError):
-            directory = layout.open_shard(home, shard)
-            try:
-                removed += _unlink(directory, [name for name in os.listdir(directory) if _id_of(name) in ids])
-            finally:
-                os.close(directory)
+    with contextlib.suppress(OSError), _closing(layout.open_logs(home)) as logs:
+        for shard, ids in shards.items():
+            with contextlib.suppress(OSError), _closing(layout.open_shard_in(logs, shard)) as directory:
+                names = [name for name in os.listdir(directory) if name.partition(".")[0] in ids]
+                removed += _unlink(directory, [name for name in names if _id_of(name)])
     return removed
 
 
 class LogSweeper:
     """Removes, a little at a time, logs whose jobs are gone and which nobody wrote to for some time.
 
-    ``exists`` says for at most 500 ids a call which the server still has, in the same order.
-    ``position`` is the name of the last file looked at, "" between two passes.
+    ``exists`` says for at most 500 ids a call which the server still has, in the same order. A directory that has
+    become empty goes, too.
     """
 
     def __init__(
@@ -51,61 +50,81 @@ class LogSweeper:
         self._home = home
         self._exists = exists
         self._older_than_seconds = older_than_seconds
-        self.position = ""
+        self._shards: list[str] = []
+        self._next = 0
+
+    @property
+    def position(self) -> str:
+        """The directory that is checked next, "" between two passes."""
+        return self._shards[self._next] if self._next < len(self._shards) else ""
 
     def sweep(self, now: float, budget: int = 1000) -> int:
-        """Look at the next ``budget`` files (1 or more) and say how many were removed.
+        """Check whole directories until these are ``budget`` files or more, and say how many were removed.
 
-        ``now`` is Unix time, by the clock of the file system. A call at the end of a pass may look at fewer;
-        the next one begins again. What ``exists`` raises goes through, and those files are looked at again.
+        ``now`` is Unix time, by the clock of the file system. A call after the end of a pass begins the next one.
+        What ``exists`` raises goes through, and those directories are checked again.
         """
-        removed = 0
-        for shard in self._shards():
-            if budget <= 0:
-                return removed
-            names, count = self._sweep_shard(shard, now, budget)
-            removed += count
-            budget -= len(names)
-            if names:
-                self.position = names[-1]
-        if budget > 0:
-            self.position = ""
+        try:
+            descriptor = layout.open_logs(self._home)
+        except OSError:
+            self._shards = []
+            return 0
+        with _closing(descriptor) as logs:
+            if not self.position:
+                self._shards, self._next = sorted(filter(_SHARD.fullmatch, os.listdir(logs))), 0
+            old: dict[str, list[str]] = {}
+            end, checked = self._next, 0
+            while end < len(self._shards) and checked < budget:
+                shard = self._shards[end]
+                count, old[shard] = _old_logs(logs, shard, now - self._older_than_seconds)
+                checked += max(1, count)
+                end += 1
+            gone = self._gone({_id_of(name) for names in old.values() for name in names})
+            removed = sum(
+                _remove_from(logs, shard, [name for name in names if _id_of(name) in gone])
+                for shard, names in old.items()
+            )
+            self._next = end
         return removed
 
-    def _shards(self) -> list[str]:
-        """The directories from the position on, in order; none if there are no logs."""
-        try:
-            logs = layout.open_logs(self._home)
-        except OSError:
-            return []
-        try:
-            names = os.listdir(logs)
-        finally:
-            os.close(logs)
-        return sorted(name for name in names if _SHARD.fullmatch(name) and name >= self.position[:2])
-
-    def _sweep_shard(self, shard: str, now: float, budget: int) -> tuple[list[str], int]:
-        """(names looked at, number removed)"""
-        try:
-            directory = layout.open_shard(self._home, shard)
-        except OSError:
-            return [], 0
-        try:
-            ours = [name for name in os.listdir(directory) if name.startswith(shard) and _id_of(name)]
-            names = sorted(name for name in ours if name > self.position)[:budget]
-            latest = now - self._older_than_seconds
-            old = [name for name in names if _is_older(directory, name, latest)]
-            return names, _unlink(directory, self._orphans(old))
-        finally:
-            os.close(directory)
-
-    def _orphans(self, names: list[str]) -> list[str]:
-        ids = sorted({_id_of(name) for name in names})
+    def _gone(self, ids: set[str]) -> set[str]:
+        """Those of these ids that the server does not have."""
+        ordered = sorted(ids)
         gone: set[str] = set()
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
+        for start in range(0, len(ordered), _BATCH):
+            batch = ordered[start : start + _BATCH]
             gone.update(each for each, here in zip(batch, self._exists(batch), strict=True) if not here)
-        return [name for name in names if _id_of(name) in gone]
+        return gone
+
+
+def _old_logs(logs: int, shard: str, latest: float) -> tuple[int, list[str]]:
+    """(number of logs in this directory, names of those that were last written before ``latest``)"""
+    try:
+        descriptor = layout.open_shard_in(logs, shard)
+    except OSError:
+        return 0, []
+    with _closing(descriptor) as directory:
+        names = [name for name in os.listdir(directory) if name.startswith(shard) and _id_of(name)]
+        return len(names), [name for name in names if _is_older(directory, name, latest)]
+
+
+def _remove_from(logs: int, shard: str, names: list[str]) -> int:
+    """Remove these logs, and the directory if it is empty."""
+    removed = 0
+    if names:
+        with contextlib.suppress(OSError), _closing(layout.open_shard_in(logs, shard)) as directory:
+            removed = _unlink(directory, names)
+    with contextlib.suppress(OSError):  # most are not empty
+        os.rmdir(shard, dir_fd=logs)
+    return removed
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _id_of(name: str) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 from queuectl.logs import layout
 
 _TRIES = 20  # segments can be replaced between listing and opening them, but hardly as often as this
 _GAP_BYTES_MAX = 100
+_BLOCK_BYTES = 64 * 1024  # read at once in search of a line's start
+
+Lister = Callable[[int, str], layout.Files]
 
 
 class _Piece(NamedTuple):
@@ -43,6 +47,29 @@ class View:
     def close(self) -> None:
         self._files.close()
 
+    def start_of_last(self, lines: int) -> int:
+        """The offset at which the last ``lines`` lines start; a newline at the very end begins no line."""
+        if lines <= 0:
+            return self.size
+        end = self.size - 1
+        while end > 0:
+            start = max(0, end - _BLOCK_BYTES)
+            block = self._exactly(start, end)
+            at = len(block)
+            while (at := block.rfind(b"\n", 0, at)) >= 0:
+                lines -= 1
+                if not lines:
+                    return start + at + 1
+            end = start
+        return 0
+
+    def _exactly(self, start: int, end: int) -> bytes:
+        parts = []
+        while start < end and (part := self.read(start, end - start)):
+            parts.append(part)
+            start += len(part)
+        return b"".join(parts)
+
     def read(self, offset: int, count: int) -> bytes:
         """Up to ``count`` bytes from ``offset`` on, perhaps fewer; b"" only at the end."""
         for piece in self._pieces:
@@ -55,8 +82,10 @@ class View:
         return b""
 
 
-def open_view(shard: int, run: layout.Run, limit: int = 0) -> View:
+def open_view(shard: int, run: layout.Run, limit: int = 0, files_of: Lister | None = None) -> View:
     """The log of a run in the directory ``shard``; ``limit`` if an earlier view told it.
+
+    ``files_of`` lists the directory instead of `layout.files_of`.
 
     OSError if the file is gone, or isn't one that may be read.
     """
@@ -65,9 +94,9 @@ def open_view(shard: int, run: layout.Run, limit: int = 0) -> View:
         for _ in range(_TRIES):
             # The size after a listing and before the segments' sizes: if by then the tail is being
             # appended, these are final, and if it has been, the segments are gone or the size tells.
-            segments = _segments(shard, run)
+            segments = _segments(shard, run, files_of)
             size = os.fstat(main).st_size
-            if not segments and _segments(shard, run):
+            if not segments and _segments(shard, run, files_of):
                 continue
             with contextlib.suppress(FileNotFoundError):
                 fds = [_open(files, segment.name, shard) for segment in segments]
@@ -80,8 +109,9 @@ def open_view(shard: int, run: layout.Run, limit: int = 0) -> View:
         return View(files.pop_all(), pieces, left_out, limit)
 
 
-def _segments(shard: int, run: layout.Run) -> list[layout.Segment]:
-    return [segment for segment in layout.files_of(shard, run.job_id)[1] if segment.run == run][-2:]
+def _segments(shard: int, run: layout.Run, files_of: Lister | None) -> list[layout.Segment]:
+    segments = (files_of or layout.files_of)(shard, run.job_id)[1]
+    return [segment for segment in segments if segment.run == run][-2:]
 
 
 def _open(files: contextlib.ExitStack, name: str, shard: int) -> int:

@@ -11,6 +11,7 @@ from queuectl.logs import layout
 # Small limits still get segments of a useful size, or a job that prints much would create files all the time.
 SEGMENT_BYTES_MIN = 1024 * 1024
 _COPY_BYTES = 256 * 1024
+_TRIES = 5
 
 
 class LogWriter:
@@ -88,7 +89,16 @@ class LogWriter:
             data = data[written:]
 
     def _next_file(self) -> None:
-        shard = layout.open_shard(self._home, self._run.job_id[:2], create=True)
+        for left in reversed(range(_TRIES)):
+            try:
+                self._create_next_file()
+                return
+            except FileNotFoundError:  # the sweeper has just removed an empty directory
+                if not left:
+                    raise
+
+    def _create_next_file(self) -> None:
+        shard = layout.open_shard(self._home, layout.shard_of(self._run.job_id), create=True)
         try:
             if self._main < 0:
                 self._fd = self._main = layout.create_file(self._run.name, shard, os.O_WRONLY)
@@ -114,7 +124,7 @@ class LogWriter:
         _write_all(self._main, layout.gap_line(kept.left_out))
         for which, offset, size in kept.parts:
             _copy(self._segments[which][1], offset, size, self._main)
-        shard = layout.open_shard(self._home, self._run.job_id[:2])
+        shard = layout.open_shard(self._home, layout.shard_of(self._run.job_id))
         try:
             for start, _ in self._segments:
                 self._unlink(start, shard)
@@ -133,7 +143,7 @@ class LogWriter:
 
     def _remember(self, error: OSError) -> None:
         if self.error is None:
-            path = f"{os.fspath(self._home)}/logs/{self._run.job_id[:2]}/{self._run.name}"
+            path = f"{os.fspath(self._home)}/logs/{layout.shard_of(self._run.job_id)}/{self._run.name}"
             self.error = f"can't write {path}: {error.strerror or error}"
 
 

@@ -8,7 +8,7 @@ from queuectl.errors import QueuectlError
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Page, Position
+from queuectl.storage.calls import Page
 from queuectl.storage.scripts import CHUNK
 
 
@@ -18,7 +18,7 @@ class DeadLetterQueue:
     def __init__(self, storage: RedisStorage) -> None:
         self.storage = storage
 
-    def page(self, limit: int = 50, after: Position | None = None) -> Page:
+    def page(self, limit: int = 50, after: str = "") -> Page:
         """Dead jobs, the newest first."""
         return self.storage.page([JobState.DEAD], limit, after)
 
@@ -52,10 +52,10 @@ class DeadLetterQueue:
 
     def _each_chunk(self, act: Callable[[list[str]], int]) -> int:
         # From the newest to the oldest, so that jobs which die meanwhile are not among them.
-        total, after = 0, None
+        total, after = 0, ""
         while True:
             page = self.storage.page([JobState.DEAD], CHUNK, after)
             total += act([job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid])
-            if page.end is None:
+            if not page.end:
                 return total
             after = page.end

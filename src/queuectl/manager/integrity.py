@@ -1,7 +1,7 @@
-"""Whether what the server holds fits together: every inconsistency that can be told from it, and its mending.
+"""Checks that the records on the server fit together, and repairs what can be repaired.
 
-All of it works on a live queue, in small scripts that each look and mend at once. A scan takes in what changes
-meanwhile or not; either way nothing is reported that is not so at the moment at which it is looked at.
+It works on a live queue, in small scripts that each check and repair at once. A record that changes meanwhile is
+checked or not; what is reported is true at the moment of its check.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ from queuectl.storage.scripts import CHUNK
 
 
 class Problem(NamedTuple):
-    """Something that does not fit, about one job. ``mendable``: whether `repair` mends it."""
+    """What does not fit about one job. ``repairable``: whether `check` can repair it."""
 
     job_id: str
     problem: str
-    mendable: bool
+    repairable: bool
 
 
 def check(storage: RedisStorage, *, repair: bool) -> Iterator[Problem]:
-    """Look at everything, and mend what can be if ``repair``; yields each problem as it is found."""
+    """Check everything, and repair what can be if ``repair``; yields each problem as it is found."""
     inventory = Inventory(storage)
     seen: set[str] = set()
     for ids in _chunks(_fresh(inventory.all_ids(), seen)):
         yield from (Problem(*found) for found in storage.fsck_jobs(ids, repair=repair))
-    for state, name in ((JobState.PENDING, "jobs"), (JobState.DEAD, "dead_letter")):
-        before = storage.time()
-        hinted = set(inventory.list_items(name))
+    lists = {JobState.PENDING: ("jobs", inventory.queued), JobState.DEAD: ("dead_letter", inventory.dead_letters)}
+    for state, (name, ids_in_list) in lists.items():
+        before = storage.time()  # a job that enters the state later may have come to a place already read
+        hinted = set(ids_in_list())
         for ids in _chunks(job_id for job_id in inventory.index_items(state) if job_id not in hinted):
             for job_id in storage.fsck_hints(state, ids, before, repair=repair):
                 yield Problem(job_id, f"is {state.value}, but not in the list {name}", True)

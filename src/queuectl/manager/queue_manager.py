@@ -11,7 +11,7 @@ from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.options import SETTINGS, JobOptions
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Page, Position
+from queuectl.storage.calls import Page
 
 __all__ = ["JobOptions", "QueueManager", "Status"]
 
@@ -65,19 +65,19 @@ class QueueManager(Producer):
             raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
         return job
 
-    def page(self, states: Sequence[JobState] = (), limit: int = 50, after: Position | None = None) -> Page:
-        """Jobs in these states (all when none are given), those that changed last first."""
+    def page(self, states: Sequence[JobState] = (), limit: int = 50, after: str = "") -> Page:
+        """Jobs in these states (all when none are given), in the order of `RedisStorage.page`."""
         return self.storage.page(states or list(JobState), limit, after)
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        return self.storage.overview().jobs
 
     def status(self) -> Status:
         """Counts, workers, the pace, and whether the stop signal is set."""
         overview = self.storage.overview()
         workers = self.storage.workers(overview.workers)
         return Status(overview.jobs, sorted(workers), overview.stopped, overview.set_aside, self.storage.activity())
-
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs are in each state."""
-        return self.storage.overview().jobs
 
     def make_durable(self) -> str:
         """Wait until what was added is on the server's disk. Gives "" then, or why that is not certain."""

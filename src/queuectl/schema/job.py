@@ -10,7 +10,6 @@ from queuectl.model.command import EXEC
 from queuectl.model.job import Job
 from queuectl.options import OPTIONS
 from queuectl.schema.times import timestamp
-from queuectl.storage.calls import Position
 
 
 def command_text(job: Job) -> str:
@@ -52,11 +51,6 @@ def job_object(job: Job) -> dict[str, Any]:
     }
 
 
-def listed_object(job: Job, position: Position) -> dict[str, Any]:
+def listed_object(job: Job, cursor: str) -> dict[str, Any]:
     """A job of a list, with the cursor behind which the next page begins."""
-    return job_object(job) | {"cursor": cursor(position)}
-
-
-def cursor(position: Position) -> str:
-    """A position as ``--after`` takes it."""
-    return f"{position.score}:{position.job_id}"
+    return job_object(job) | {"cursor": cursor}

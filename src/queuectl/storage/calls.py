@@ -65,20 +65,16 @@ class WorkerState(NamedTuple):
     fence: int = 0
 
 
-class Position(NamedTuple):
-    """Where a page ended; the next one goes on after it."""
-
-    score: str
-    job_id: str
-
-
 class Page(NamedTuple):
-    """Some jobs in order and where each stands, records that are no valid job and why, and where it ended."""
+    """Some jobs in order with the cursor of each, and records that are no valid job, with the reason.
+
+    ``end`` is the cursor of the last record: the next page goes on after it. "" when the page is empty.
+    """
 
     jobs: list[Job]
-    positions: list[Position]
+    cursors: list[str]
     invalid: list[tuple[str, str]]
-    end: Position | None
+    end: str
 
 
 class Overview(NamedTuple):
@@ -194,7 +190,7 @@ def resume() -> Call[bool]:
 
 
 def fsck_jobs(job_ids: Sequence[str], repair: bool) -> Call[list[tuple[str, str, bool]]]:
-    """Check jobs; gives id, problem and whether it can be mended."""
+    """Check jobs; gives id, problem and whether it can be repaired."""
     return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)
 
 
@@ -208,10 +204,10 @@ def watch(job_id: str) -> Call[str]:
     return Call("watch", (job_id,), bytes.decode)
 
 
-def page(states: Sequence[JobState], limit: int, after: Position | None) -> Call[Page]:
-    """One page of jobs, those that changed last first."""
-    score, job_id = after or ("", "")
-    return Call("page", (limit, score, job_id, *(state.value for state in states)), _page_from)
+def page(states: Sequence[JobState], limit: int, after: str) -> Call[Page]:
+    """One page of jobs after a cursor, "" for the first page."""
+    cursor = after.encode("utf-8", "surrogateescape")
+    return Call("page", (limit, cursor, *(state.value for state in states)), _page_from)
 
 
 def find(prefix: str, limit: int) -> Call[list[str]]:
@@ -235,7 +231,8 @@ def _leases(flat: Sequence[bytes]) -> list[tuple[str, int]]:
 def _problems_from(flat: Sequence[Any]) -> list[tuple[str, str, bool]]:
     rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     return [
-        (job_id.decode("utf-8", "replace"), problem.decode(), mendable == 1) for job_id, problem, mendable in rows
+        (job_id.decode("utf-8", "replace"), problem.decode(), repairable == 1)
+        for job_id, problem, repairable in rows
     ]
 
 
@@ -269,15 +266,15 @@ def _pulse_from(reply: Sequence[Any]) -> Pulse:
 
 
 def _page_from(reply: Sequence[Any]) -> Page:
-    page = Page([], [], [], None)
-    for score, raw_id, fields in reply:
-        position = Position(score.decode(), raw_id.decode("ascii", "replace"))
-        page = page._replace(end=position)
+    page = Page([], [], [], "")
+    for raw_cursor, raw_id, fields in reply:
+        cursor, job_id = raw_cursor.decode("utf-8", "surrogateescape"), raw_id.decode("ascii", "replace")
+        page = page._replace(end=cursor)
         try:
-            page.jobs.append(job_from(position.job_id, mapping(fields)))
-            page.positions.append(position)
+            page.jobs.append(job_from(job_id, mapping(fields)))
+            page.cursors.append(cursor)
         except RecordInvalid as error:
-            page.invalid.append((position.job_id, error.message))
+            page.invalid.append((job_id, error.message))
     return page
 
 

@@ -9,9 +9,15 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK, Command
 
+STEP = 1000
+"""Ids of a list in one read."""
+
 
 class Inventory:
-    """Walks in steps that the server does not feel. What changes meanwhile is met or not."""
+    """Walks in small steps, so that the server serves others in between.
+
+    What is there all the time is met, whatever others add and remove meanwhile; what comes or goes is met or not.
+    """
 
     def __init__(self, storage: RedisStorage) -> None:
         self._storage = storage
@@ -35,12 +41,46 @@ class Inventory:
             if cursor == b"0":
                 return
 
-    def list_items(self, name: str) -> Iterator[str]:
-        """The ids in the list ``jobs`` or ``dead_letter``, from its end, where what comes in does not move them."""
-        key, at = f"{self._storage.keys.namespace}:{name}", -1
-        while items := self._one(("LRANGE", key, at - 999, at)):
-            yield from (item.decode("utf-8", "replace") for item in items)
-            at -= len(items)
+    def queued(self) -> Iterator[str]:
+        """The ids in the list ``jobs``; the same one may come again.
+
+        New ids come in at the left and claims take them at the right, so the walk goes from left to right: an id
+        that was not read yet only ever moves away from the left.
+        """
+        at, items = 0, [""] * STEP
+        while len(items) == STEP:  # a shorter read has reached the end, even if the list grows meanwhile
+            items = self._range("jobs", at)
+            yield from items
+            at += len(items)
+
+    def dead_letters(self) -> Iterator[str]:
+        """The ids in the list ``dead_letter``; the same one may come again.
+
+        Ids that leave near the left end move the others towards it, so each read goes on behind the last id of the
+        read before, wherever that is now. `prune` moves ids from the right end to the left one: a second walk, up
+        to where the first began, meets those that got past the first.
+        """
+        first = ""
+        for item in self._steady_walk("dead_letter"):
+            first = first or item
+            yield item
+        for item in self._steady_walk("dead_letter"):
+            yield item
+            if item == first:
+                return
+
+    def _steady_walk(self, name: str) -> Iterator[str]:
+        at, last = 0, ""
+        while True:
+            items = self._range(name, at)
+            known = last in items
+            if at and not known:
+                at = max(0, at - STEP)
+                continue
+            yield from items[items.index(last) + 1 if known else 0 :]
+            if len(items) < STEP:
+                return
+            at, last = at + len(items) - 1, items[-1]
 
     def _scan(self, pattern: str) -> Iterator[str]:
         cursor = b"0"
@@ -49,6 +89,10 @@ class Inventory:
             yield from (key.decode("utf-8", "replace") for key in found)
             if cursor == b"0":
                 return
+
+    def _range(self, name: str, start: int) -> list[str]:
+        items = self._one(("LRANGE", f"{self._storage.keys.namespace}:{name}", start, start + STEP - 1))
+        return [item.decode("utf-8", "replace") for item in items]
 
     def _one(self, command: Command) -> Any:
         return self._storage.exchange([command])[0]

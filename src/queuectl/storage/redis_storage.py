@@ -77,8 +77,13 @@ class RedisStorage(Session):
         flat = self._one(("HGETALL", self.keys.job(job_id)))
         return codec.job_from(job_id, codec.mapping(flat)) if flat else None
 
-    def page(self, states: Sequence[JobState], limit: int, after: calls.Position | None = None) -> calls.Page:
-        """Up to ``limit`` jobs in these states, those that changed last first."""
+    def page(self, states: Sequence[JobState], limit: int, after: str = "") -> calls.Page:
+        """Up to ``limit`` jobs in these states, after the cursor that a page gave.
+
+        First those that run, by id; then those that wait for a retry, the soonest first; then all others, the
+        latest change first, or, when all others are pending, the longest waiting first. Pages that follow each
+        other hold every job that does not change its state meanwhile, and hold it once.
+        """
         return self.run(calls.page(states, limit, after))
 
     def find(self, prefix: str, limit: int = 20) -> list[str]:
@@ -95,7 +100,7 @@ class RedisStorage(Session):
         return [reply == 1 for reply in replies]
 
     def fsck_jobs(self, job_ids: Sequence[str], *, repair: bool) -> list[tuple[str, str, bool]]:
-        """Check jobs, and mend them if asked to. Gives id, problem, and whether it can be mended."""
+        """Check jobs, and repair them if asked to. Gives id, problem, and whether it can be repaired."""
         return self.run(calls.fsck_jobs(job_ids, repair))
 
     def fsck_hints(self, state: JobState, job_ids: Sequence[str], before: str, *, repair: bool) -> list[str]:

@@ -1,19 +1,19 @@
 #!lua flags=allow-oom
--- Finds, and mends, jobs that are missing from the list that hints at them.
+-- Finds, and repairs, jobs that are missing from the list that hints at them.
 -- uses: keys indexes wake
 --
 -- KEYS[1]   namespace
--- ARGV      repair ('1' or ''), state: pending | dead, time at which the list was looked through, then ids
---           that were not in it
--- Reply     {ids that are}
+-- ARGV      repair ('1' or ''), state: pending | dead, time before the list was read, then ids that were
+--           not in it
+-- Reply     {ids that are missing}
 local repair, state = ARGV[1] == '1', ARGV[2]
 local list = state == 'pending' and QUEUE or prefix .. 'dead_letter'
 local missing = {}
 for i = 4, #ARGV do
   local id = ARGV[i]
   local since = tonumber(redis.call('ZSCORE', INDEX[state], id) or '')
-  -- One that came later may well be in the list. Nothing is searched for there, that would walk all of it; should
-  -- an id be there twice, no harm is done.
+  -- A job that came later may well be in the list. The list is not searched: that would walk all of it, and an id
+  -- that is there twice does no harm.
   if field(id, 'status') == state and since and since < tonumber(ARGV[3]) then
     missing[#missing + 1] = id
     if repair then

@@ -1,24 +1,23 @@
 #!lua flags=allow-oom
--- Finds, and mends, what does not fit together about jobs: their hash, the indexes, the look-up by id.
+-- Finds, and repairs, what does not fit together about jobs: their hash, the indexes, the look-up by id.
 -- uses: keys time indexes ids environment
 --
 -- KEYS[1]   namespace
 -- ARGV      repair ('1' or ''), then ids
--- Reply     {id, problem, whether it can be mended (1 or 0), ...}
+-- Reply     {id, problem, whether it can be repaired (1 or 0), ...}
 local repair = ARGV[1] == '1'
 local problems = {}
 
-local function report(id, problem, mend)
+local function report(id, problem, fix)
   problems[#problems + 1] = id
   problems[#problems + 1] = problem
-  problems[#problems + 1] = mend and 1 or 0
-  if repair and mend then
-    mend()
+  problems[#problems + 1] = fix and 1 or 0
+  if repair and fix then
+    fix()
   end
 end
 
--- When a job that is missing from its index is to be listed. One in processing may well run: its worker has this
--- long to renew its lease, before the job is taken for left behind.
+-- Seconds that the worker of a repaired job in processing has to renew its lease: it may well be running the job.
 local RENEWED_WITHIN = 300
 
 local function score_of(id, state)

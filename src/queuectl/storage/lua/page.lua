@@ -1,39 +1,89 @@
 #!lua flags=no-writes,allow-stale
--- One page of jobs in the given states, those that changed last first.
+-- One page of jobs in the given states. First those that run, by id; then those that wait for a retry, the soonest
+-- first; then all others, the latest change first, or, when all others are pending, the longest waiting first.
 -- uses: keys indexes
 --
 -- KEYS[1]   namespace
--- ARGV      how many, score and id after which to go on ('' '' for the first page), then states
--- Reply     {score, id, {field, value ...}} for each job
+-- ARGV      how many, cursor after which to go on ('' for the first page), then states
+-- Reply     {cursor, id, {field, value ...}} for each job
 --
--- Each state's index is read for one page at most, so the cost is the page, not the queue; and, when many jobs
--- have the very time at which the last page ended, for those of them that were shown.
-local limit, score, after = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local chunk = score == '' and limit or limit + 100
-local found = {}
-for i = 4, #ARGV do
-  local wanted, offset = #found + limit, 0
-  repeat
-    local read = redis.call('ZREVRANGEBYSCORE', INDEX[ARGV[i]], score == '' and '+inf' or score, '-inf', 'WITHSCORES',
-      'LIMIT', offset, chunk)
-    for j = 1, #read, 2 do
-      if score == '' or tonumber(read[j + 1]) < tonumber(score) or read[j] < after then
-        found[#found + 1] = { id = read[j], score = tonumber(read[j + 1]), text = read[j + 1] }
-      end
-    end
-    offset = offset + chunk
-  until #found >= wanted or #read < 2 * chunk
-end
-table.sort(found, function(a, b)
-  if a.score ~= b.score then
-    return a.score > b.score
+-- A cursor is <section>:<score>:<id>. Scores change only with the state of a job, but for those in `running`, which
+-- every heartbeat moves: these are as few as the workers, so all their ids are read and sorted. Of any other index
+-- one page is read, and a binary search finds where it begins: jobs may share one score.
+local limit = tonumber(ARGV[1])
+local at, score, after = string.match(ARGV[2], '^(%d):([^:]*):(.*)$')
+at = tonumber(at or '1')
+local wanted, others = {}, {}
+for i = 3, #ARGV do
+  wanted[ARGV[i]] = true
+  if ARGV[i] ~= 'processing' and ARGV[i] ~= 'failed' then
+    others[#others + 1] = ARGV[i]
   end
-  return a.id > b.id
-end)
-
+end
 local page = {}
-for i = 1, math.min(limit, #found) do
-  local fields = redis.pcall('HGETALL', JOB .. found[i].id)
-  page[i] = { found[i].text, found[i].id, fields.err and {} or fields }
+
+local function show(section, found)
+  for i = 1, math.min(#found, limit - #page) do
+    local entry = found[i]
+    local fields = redis.pcall('HGETALL', JOB .. entry.id)
+    page[#page + 1] = { section .. ':' .. entry.text .. ':' .. entry.id, entry.id, fields.err and {} or fields }
+  end
+end
+
+local function running(from)
+  local found = {}
+  for _, id in ipairs(redis.call('ZRANGE', INDEX.processing, 0, -1)) do
+    if not from or id > from then
+      found[#found + 1] = { id = id, text = '' }
+    end
+  end
+  table.sort(found, function(a, b)
+    return a.id < b.id
+  end)
+  return found
+end
+
+-- How many entries of an index stand at or before a place, in the order in which they are read.
+local function passed(index, range, ascending, from)
+  local low = redis.call('ZCOUNT', index, unpack(ascending and { '-inf', '(' .. score } or { '(' .. score, '+inf' }))
+  local high = low + redis.call('ZCOUNT', index, score, score)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local id = redis.call(range, index, middle, middle)[1]
+    if id == from or (id < from) == ascending then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
+local function by_score(states, ascending, from)
+  local range, found = ascending and 'ZRANGE' or 'ZREVRANGE', {}
+  for _, state in ipairs(states) do
+    local first = from and passed(INDEX[state], range, ascending, from) or 0
+    local read = redis.call(range, INDEX[state], first, first + limit - #page - 1, 'WITHSCORES')
+    for i = 1, #read, 2 do
+      found[#found + 1] = { id = read[i], score = tonumber(read[i + 1]), text = read[i + 1] }
+    end
+  end
+  table.sort(found, function(a, b)
+    if a.score ~= b.score then
+      return (a.score < b.score) == ascending
+    end
+    return a.id ~= b.id and (a.id < b.id) == ascending
+  end)
+  return found
+end
+
+if at == 1 and wanted.processing then
+  show(1, running(after))
+end
+if at <= 2 and wanted.failed and #page < limit then
+  show(2, by_score({ 'failed' }, true, at == 2 and after or nil))
+end
+if #page < limit then
+  show(3, by_score(others, #others == 1 and others[1] == 'pending', at == 3 and after or nil))
 end
 return page
