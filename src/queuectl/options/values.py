@@ -17,6 +17,7 @@ YEAR_SECONDS = 366 * 86_400.0
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 MAX_BYTES = 1 << 50
+MAX_TEXT = 200
 
 
 class Kind(Generic[T]):
@@ -63,6 +64,25 @@ def number_up_to(most: float) -> Kind[float]:
 def size_in_bytes() -> Kind[int]:
     """A number of bytes."""
     return Kind("SIZE", size, str, size_text, MAX_BYTES, True)
+
+
+def texts() -> Kind[tuple[str, ...]]:
+    """Several short texts, each on a line of its own where they are stored."""
+    return Kind("TEXT", short_texts, "\n".join, ", ".join)
+
+
+def short_texts(name: str, value: object) -> tuple[str, ...]:
+    """Texts of 1 to 200 printable characters, each once, as a sequence or with line breaks between them."""
+    given = value.split("\n") if isinstance(value, str) else value
+    if not isinstance(given, (list, tuple)) or not all(isinstance(text, str) for text in given):
+        raise InvalidInput(f"{name} must be a text, not {_shown(value)}.")
+    for text in given:
+        if not (0 < len(text) <= MAX_TEXT and text.isprintable() and text.strip() == text):
+            raise InvalidInput(
+                f"{name} must be 1 to {MAX_TEXT} printable characters without blanks at its ends,"
+                f" not {_shown(text)}."
+            )
+    return tuple(dict.fromkeys(given))
 
 
 def number_text(value: float) -> str:

@@ -120,7 +120,7 @@ def job_from(job_id: str, fields: Fields) -> Job:
 
 
 def _all_options_from(fields: Fields) -> JobOptions:
-    for name in _SETTING_FIELDS:
+    for name in (*_SETTING_FIELDS, *_JOB_FIELDS):
         _read(fields, name, _reader(OPTIONS[name]), None)  # names the field that can't be read
     packed = fields.get(PACKED_FIELD.encode())
     options = _read({PACKED_FIELD.encode(): packed or b""}, PACKED_FIELD, _options_from_packed, JobOptions())

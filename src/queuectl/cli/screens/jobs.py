@@ -16,6 +16,9 @@ from queuectl.options.values import span_text
 from queuectl.schema.job import command_text
 from queuectl.text import one_line
 
+BACKOFF = ("max_retries", "backoff_base", "backoff_factor")
+"""Options that make one line."""
+
 LONGEST_RESULT = 16
 """Columns for the result of a job, whatever a server says that it was."""
 
@@ -45,7 +48,7 @@ def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
         "attempts": _attempts(job).replace("/", " of "),
         "crashes": str(job.crashes or ""),
         "backoff": _backoff(job),
-        "timeout": span_text(job.options.timeout) if job.options.timeout else "",
+        **_options(job),
         "limits": _limits(job),
         "reason": job.reason,
         "exit code": _exit_code(job),
@@ -108,6 +111,16 @@ def _took(job: Job, now: float) -> str:
     ended = now if job.state is JobState.PROCESSING else job.finished_at
     started_at = _started_at(job)
     return span(ended - started_at) if started_at and ended else ""
+
+
+def _options(job: Job) -> dict[str, str]:
+    """What was asked of the job; its backoff and its limits have lines of their own."""
+    words = {name: option.kind.words(getattr(job.options, name)) for name, option in OPTIONS.items()}
+    return {
+        name.replace("_", " "): words[name]
+        for name, option in OPTIONS.items()
+        if option.group != "resources" and name not in BACKOFF and getattr(job.options, name) != option.default
+    }
 
 
 def _limits(job: Job) -> str:

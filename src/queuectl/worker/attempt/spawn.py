@@ -118,12 +118,7 @@ class Spawner:
         return self._run_program(_SHELL, [b"sh", b"-c", job.command], environ, files)
 
     def _run_within(self, entry: bytes, job: Job, environ: Mapping[bytes, bytes], files: Files) -> int:
-        if job.form == EXEC:
-            argv = job.command.split(b"\0")
-            if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
-                raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
-        else:
-            argv = [_SHELL, b"-c", job.command]
+        argv = _words(job, environ)
         return self._run_program(_SHELL, [b"sh", b"-c", _ENTER, b"sh", entry, *argv], environ, files)
 
     def _run_program(self, program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
@@ -147,6 +142,16 @@ class Spawner:
         return os.posix_spawn(
             program, argv, environ, file_actions=files, setsid=True, setsigmask=(), setsigdef=_RESET_SIGNALS
         )
+
+
+def _words(job: Job, environ: Mapping[bytes, bytes]) -> list[bytes]:
+    """The program and the arguments that run the job's command, for another program to execute."""
+    if job.form != EXEC:
+        return [_SHELL, b"-c", job.command]
+    argv = job.command.split(b"\0")
+    if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
+        raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
+    return argv
 
 
 def _enter(directory: bytes) -> None:
