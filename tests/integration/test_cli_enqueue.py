@@ -268,3 +268,18 @@ def test_a_person_is_told_to_resume_what_was_stopped(queue: RedisStorage) -> Non
     assert ("worker resume" in said, "worker start" in said) == (True, False)
     assert "worker resume" in on_terminal("worker", "list")
     assert "The stop signal is set. Go on with: queuectl worker resume" in run("status").out
+
+
+def test_labels_are_stored_and_shown(queue: RedisStorage) -> None:
+    job_id = enqueue("--label", "nightly", "--label", "site=a", "--label", "nightly", "true")
+    assert queue.r.hget(f"queuectl:jobs:{job_id}", "label") == "nightly\nsite=a"
+    assert show(job_id)["label"] == ["nightly", "site=a"]
+    assert "nightly, site=a" in run("show", job_id).out
+    assert show(enqueue("true"))["label"] == []
+
+
+@pytest.mark.parametrize("text", ["", " x", "a\tb", "a\nb\n", "x" * 201, "\x1b[2J"])
+def test_a_text_that_is_no_label_adds_nothing(queue: RedisStorage, text: str) -> None:
+    answer = run("enqueue", "--label", text, "true", code=2)
+    assert "label must be" in answer.err
+    assert queue.overview().jobs[JobState.PENDING] == 0
