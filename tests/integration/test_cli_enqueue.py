@@ -283,3 +283,23 @@ def test_a_text_that_is_no_label_adds_nothing(queue: RedisStorage, text: str) ->
     answer = run("enqueue", "--label", text, "true", code=2)
     assert "label must be" in answer.err
     assert queue.overview().jobs[JobState.PENDING] == 0
+
+
+@pytest.mark.parametrize("words", [["nice"], ["--", "nice"]], ids=["shell", "program"])
+@pytest.mark.parametrize("limits", [[], ["--memory", "1G"]], ids=["plain", "limited"])
+def test_a_nice_job_runs_with_a_lower_priority(queue: RedisStorage, words: list[str], limits: list[str]) -> None:
+    job_id = enqueue("--nice", "7", *limits, *words)
+    plain = enqueue("nice")
+    with pool(queue):
+        wait_for(queue, job_id, COMPLETED)
+        wait_for(queue, plain, COMPLETED)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert run("logs", job_id).out == f"{min(19, own + 7)}\n"
+    assert run("logs", plain).out == f"{own}\n"
+    assert show(job_id)["nice"] == 7
+
+
+@pytest.mark.parametrize("text", ["-1", "20", "low", "1.5"])
+def test_a_priority_that_there_is_not_adds_nothing(queue: RedisStorage, text: str) -> None:
+    assert "nice must be a whole number" in run("enqueue", f"--nice={text}", "true", code=2).err
+    assert queue.overview().jobs[JobState.PENDING] == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from queuectl.options.identity import Identity
+from queuectl.options.place import Place
 from queuectl.options.policy import Policy
 from queuectl.options.resources import Resources
 from queuectl.options.retention import Retention
@@ -17,7 +18,7 @@ from queuectl.options.table import JOB, LEASE, SETTING, Option
 __all__ = ["JOB", "LEASE", "OPTIONS", "SETTING", "SETTINGS", "JobOptions", "Option", "Retention", "settings_rows"]
 
 
-class JobOptions(Identity, Resources, Policy):
+class JobOptions(Identity, Place, Resources, Policy):
     """What a user can ask of a single job. A value is of the option's own type, or text such as ``10m`` or ``2G``.
 
     What is not given is left to the queue's configuration, and then to the default.

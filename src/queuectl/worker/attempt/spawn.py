@@ -100,6 +100,9 @@ class Spawner:
         return pid, reader
 
     def _run(self, job: Job, environ: Mapping[bytes, bytes], files: Files) -> int:
+        if job.options.nice:
+            argv = _words(job, environ)
+            return self._run_program(argv[0], argv, environ, files)
         path = environ.get(b"PATH", _DEFAULT_PATH)
         if job.form == EXEC:
             argv = job.command.split(b"\0")
@@ -146,12 +149,14 @@ class Spawner:
 
 def _words(job: Job, environ: Mapping[bytes, bytes]) -> list[bytes]:
     """The program and the arguments that run the job's command, for another program to execute."""
+    # posix_spawn sets no priority, and the job's own processes must not start without it: nice(1) becomes the job.
+    nice = [b"/usr/bin/nice", b"-n", b"%d" % job.options.nice] if job.options.nice else []
     if job.form != EXEC:
-        return [_SHELL, b"-c", job.command]
+        return [*nice, _SHELL, b"-c", job.command]
     argv = job.command.split(b"\0")
     if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
         raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
-    return argv
+    return [*nice, *argv]
 
 
 def _enter(directory: bytes) -> None:
