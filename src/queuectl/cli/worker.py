@@ -153,6 +153,11 @@ def stop(ctx: click.Context, app: App, wait: bool, timeout: float | None, as_jso
     if left:
         note(f"{quantity(left, 'worker')} did not stop in time; they stop when their jobs are finished.")
         ctx.exit(EXIT_TIME_IS_UP)
+    if told:
+        from queuectl.host import host_name
+        from queuectl.worker.pool.record import wait_for_marks
+
+        wait_for_marks(app.settings, host_name())
     if told and not as_json:
         click.echo("All workers have stopped.")
 

@@ -24,6 +24,9 @@ INVALID_SECONDS = 60.0
 """A record that can't be read is left alone so long: its pool may be writing it just now."""
 
 
+MARK_SECONDS = 2.0
+"""How long `worker stop --wait` waits for the notes of pools whose workers have all stopped."""
+
 ENDING_PAUSE_SECONDS = 0.02
 """Between two checks of a pool that is about to exit: it may also find that it is to work on."""
 
@@ -115,6 +118,30 @@ def take_stopped(settings: Settings, host: str) -> Iterator[PoolRecord]:
 def take_dead(settings: Settings, host: str) -> Iterator[PoolRecord]:
     """Records of pools on this host that were killed. One is gone once the next is asked for."""
     return _take(settings, host, stopped=False)
+
+
+def wait_for_marks(settings: Settings, host: str) -> None:
+    """Wait until each pool of this queue on this host has noted that it was stopped, MARK_SECONDS at most.
+
+    Its workers have left the server by then. A signal in the moment between would count as its reason to stop, and
+    `worker resume` would not start it again.
+    """
+    deadline = time.monotonic() + MARK_SECONDS
+    folder = pools_folder(settings)
+    for name in [name for name in os.listdir(folder) if name.endswith(".json")]:
+        while time.monotonic() < deadline and _lives_unmarked(os.path.join(folder, name), settings, host):
+            time.sleep(ENDING_PAUSE_SECONDS)
+
+
+def _lives_unmarked(path: str, settings: Settings, host: str) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(descriptor) and _is_ours(_read(descriptor), settings, host, stopped=False)
+    finally:
+        os.close(descriptor)
 
 
 def works_here(settings: Settings, worker: str) -> bool:
