@@ -229,8 +229,9 @@ def test_a_stop_signal_that_is_set_by_hand_is_obeyed(queue: RedisStorage) -> Non
 
 
 def test_resume_starts_as_many_workers_as_were_stopped(queue: RedisStorage) -> None:
-    with pool(queue, "--lease", "17", count=3), pool(queue):
+    with pool(queue, "--lease", "17", count=3) as first, pool(queue) as second:
         run("worker", "stop", "--wait")
+        assert (finish(first).code, finish(second).code) == (0, 0)
     waiting = enqueue("true")
     answer = run("worker", "resume")
     assert sorted(line.split(" again")[0] for line in answer.lines) == ["Started 1 worker", "Started 3 workers"]
@@ -340,8 +341,9 @@ def test_resume_leaves_pools_alone_that_a_signal_ended(queue: RedisStorage) -> N
 
 
 def test_resume_minds_its_own_queue(queue: RedisStorage) -> None:
-    with pool(queue):
+    with pool(queue) as process:
         run("worker", "stop", "--wait")
+        assert finish(process).code == 0
     assert "Nothing was stopped" in run("--namespace", "other", "worker", "resume").out
     assert run("worker", "resume").out.startswith("Started 1 worker")
     run("worker", "stop", "--wait")

@@ -8,6 +8,9 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage.calls import Activity
 
+FEWEST_FINISHED = 5
+"""Fewer say nothing about the next ones."""
+
 
 class Status(NamedTuple):
     """Counts of all states, all workers, and what is derived from both."""
@@ -44,9 +47,9 @@ class Status(NamedTuple):
 
     @property
     def jobs_per_second(self) -> float | None:
-        """How many jobs finished per second lately; None if fewer than two did."""
+        """How many jobs finished per second lately; None if fewer than FEWEST_FINISHED did."""
         activity = self.activity
-        if activity.finished < 2 or activity.first_finished_at is None:
+        if activity.finished < FEWEST_FINISHED or activity.first_finished_at is None:
             return None
         return activity.finished / max(activity.now - activity.first_finished_at, 0.1)
 

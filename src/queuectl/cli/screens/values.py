@@ -13,10 +13,12 @@ _UNITS = (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1))
 def span(seconds: float) -> str:
     """A length of time in its one or two largest units: ``21 ms``, ``0.4s``, ``3m05s``, ``1h``, ``4d03h``."""
     seconds = abs(seconds)
-    if 0 < seconds < 0.0995:
+    if seconds == 0:
+        return "0s"
+    if seconds < 0.0995:
         return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + "s"
+        return f"{seconds:.1f}s"
     whole = round(seconds)
     for unit, size, smaller, part in _UNITS:
         if whole >= size:

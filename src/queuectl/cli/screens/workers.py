@@ -45,9 +45,9 @@ def pools_table(workers: Sequence[WorkerInfo], now: float) -> None:
         rows.append(
             [
                 host,
-                str(pid) if by_pool else str(len({worker.pid for worker in pool})),
+                f"pid {pid}" if by_pool else str(len({worker.pid for worker in pool})),
                 f"{len(pool):,}" + (f", {draining:,} draining" if draining else ""),
                 span(now - min(worker.started_at for worker in pool)),
             ]
         )
-    table(["HOST", "POOL PID" if by_pool else "POOLS", "WORKERS", "UP"], rows)
+    table(["HOST", "POOL" if by_pool else "POOLS", "WORKERS", "UP"], rows)
