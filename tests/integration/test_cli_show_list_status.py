@@ -34,6 +34,8 @@ FIELDS = {
     "max_retries": Number,
     "backoff_base": Number,
     "backoff_factor": Number,
+    "nice": Number,
+    "label": "array",
     "limits": "object",
     "cwd": Text,
     "exit_code": Number,
@@ -51,8 +53,8 @@ FIELDS = {
 
 
 def kind(value: object) -> str:
-    if isinstance(value, (bool, dict)):
-        return "bool" if isinstance(value, bool) else "object"
+    if isinstance(value, (bool, dict, list)):
+        return "bool" if isinstance(value, bool) else "object" if isinstance(value, dict) else "array"
     if isinstance(value, str):
         return Moment if re.fullmatch(MOMENT, value) else Text
     return Nothing if value is None else Number

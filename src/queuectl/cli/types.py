@@ -61,19 +61,19 @@ class States(click.ParamType):  # type: ignore[type-arg]
     """One state, or several with commas between them."""
 
     name = "states"
-    _one = click.Choice([state.value for state in JobState])
+    one = click.Choice([state.value for state in JobState])
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[JobState, ...]:
         """The states, in the order given."""
-        return tuple(JobState(self._one.convert(name, param, ctx)) for name in str(value).split(","))
+        return tuple(JobState(self.one.convert(name, param, ctx)) for name in str(value).split(","))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Completes the last state."""
         before, comma, last = incomplete.rpartition(",")
         return [
-            CompletionItem(before + comma + str(item.value)) for item in self._one.shell_complete(ctx, param, last)
+            CompletionItem(before + comma + str(item.value)) for item in self.one.shell_complete(ctx, param, last)
         ]
 
 

@@ -53,6 +53,7 @@ def _message(error: click.UsageError) -> str:
 def _bad_value(error: click.BadParameter) -> str:
     value, said, _ = error.message.partition(" is not ")
     kind = error.param.type if error.param is not None else None
+    kind = getattr(kind, "one", kind)  # several, with commas between them
     if said and isinstance(kind, click.Choice):
         return f"{_name(error)} must be one of {', '.join(map(str, kind.choices))}, not {value}."
     if said and isinstance(kind, click.IntRange):
