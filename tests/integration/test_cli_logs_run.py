@@ -85,7 +85,7 @@ def test_a_job_without_output_says_so_to_people_only(queue: RedisStorage) -> Non
     run("cancel", waiting)
     burst()
     assert run("logs", silent) == (0, b"", "")
-    assert "no output" in on_terminal("logs", silent)
+    assert "It printed nothing, or its worker has another state folder" in on_terminal("logs", silent, columns=400)
     assert "has not run" in on_terminal("logs", waiting)
 
 
@@ -93,7 +93,67 @@ def test_a_log_of_another_host_is_there(queue: RedisStorage) -> None:
     job_id = enqueue("true")
     burst()
     queue.r.hset(f"queuectl:jobs:{job_id}", "owner", "elsewhere-3fa2c1")
-    assert "elsewhere" in run("logs", job_id).err
+    answer = run("logs", job_id, code=1)
+    assert f"ran on host elsewhere, and its log is there. On that host: queuectl logs {job_id[:8]}" in answer.err
+    assert "ran on host elsewhere" in run("logs", "-f", job_id, code=1).err
+
+
+def test_a_job_that_certainly_printed_nothing_is_said_to(queue: RedisStorage) -> None:
+    with pool(queue):
+        job_id = enqueue("true")
+        wait_for(queue, job_id, JobState.COMPLETED)
+        shown = without_colours(on_terminal("logs", job_id, columns=200))
+        assert shown.strip() == "It printed nothing."
+        assert "It printed nothing." in on_terminal("logs", "-f", job_id, columns=200)
+
+
+def test_several_jobs_have_a_heading_each(queue: RedisStorage) -> None:
+    first, silent, last = enqueue("echo 1; printf 2"), enqueue("true"), enqueue("echo 3")
+    burst()
+    answer = run("logs", first, silent, "ffff", last, code=3)
+    assert answer.out == f"==> {first[:8]} <==\n1\n2\n==> {silent[:8]} <==\n\n==> {last[:8]} <==\n3\n"
+    assert "There is no job ffff" in answer.err
+    assert [each["id"] for each in run("logs", first, last, "--json").objects] == [first, last]
+    assert run("logs", first, last, "-n", "1").out == f"==> {first[:8]} <==\n2\n==> {last[:8]} <==\n3\n"
+
+
+def test_several_jobs_are_followed_at_once(queue: RedisStorage, tmp_path: Path) -> None:
+    script = "cd {}; echo {}1; until [ -e go{} ]; do sleep 0.02; done; echo {}2"
+    ids = [enqueue(script.format(tmp_path, name, name, name)) for name in "ab"]
+    a, b = (f"==> {job_id[:8]} <==\n" for job_id in ids)
+    with pool(queue, count=2):
+        for job_id, word in zip(ids, ("a1", "b1"), strict=True):
+            wait_until(lambda job_id=job_id, word=word: word in run("logs", job_id).out)
+        process = spawn("logs", "-f", *ids)
+        out = stdout_of(process)
+        assert b"".join(out.readline() for _ in range(5)).decode() == f"{a}a1\n\n{b}b1\n"
+        (tmp_path / "gob").touch()
+        assert out.readline() == b"b2\n"
+        wait_for(queue, ids[1], JobState.COMPLETED)
+        (tmp_path / "goa").touch()
+        assert finish(process) == (0, f"\n{a}a2\n".encode(), "")
+
+
+def test_following_from_the_last_lines(queue: RedisStorage, tmp_path: Path) -> None:
+    job_id = enqueue(f"cd {tmp_path}; seq 1000; until [ -e go ]; do sleep 0.02; done; echo end")
+    with pool(queue):
+        wait_until(lambda: "1000" in run("logs", job_id, "-n", "1").out)
+        process = spawn("logs", "-f", "-n", "2", job_id)
+        out = stdout_of(process)
+        assert [out.readline(), out.readline()] == [b"999\n", b"1000\n"]
+        (tmp_path / "go").touch()
+        assert finish(process)[:2] == (0, b"end\n")
+    assert run("logs", "-fn", "1", job_id).lines == ["end"]
+    assert "--follow goes with --tail" in run("logs", "-f", "--all", job_id, code=2).err
+
+
+def test_following_exits_with_0_only_if_all_jobs_completed(queue: RedisStorage) -> None:
+    good, dead = enqueue("true"), enqueue("--max-retries", "0", "exit 7")
+    burst()
+    assert run("logs", "-f", good).code == 0
+    assert f"Job {dead[:8]} is dead: exit code 7" in run("logs", "-f", dead, code=1).err
+    run("logs", "-f", good, dead, code=1)
+    run("logs", "-f", dead, good, code=1)
 
 
 def test_output_is_followed_as_it_comes_through_all_attempts(queue: RedisStorage, tmp_path: Path) -> None:
@@ -125,7 +185,7 @@ def test_following_ends_when_the_job_is_cancelled_before_it_ran(queue: RedisStor
     process = spawn("logs", "-f", job_id)
     wait_until(lambda: queue.r.hexists(f"queuectl:jobs:{job_id}", "ties"))
     run("cancel", job_id)
-    assert finish(process).code == 0
+    assert finish(process).code == 1
 
 
 # Run ----------------------------------------------------------------------------------------------
@@ -267,7 +327,7 @@ def test_followers_tell_of_a_failure_without_output_that_came_before_them(queue:
         shown = without_colours(messages.readline())
         assert shown.startswith("Attempt 1 of 4 failed: timed out after 0.1s; retry in 16m")
         run("cancel", job_id)
-        assert finish(process)[:2] == (0, b"")
+        assert finish(process)[:2] == (1, b"")
 
 
 def test_run_tells_that_its_worker_died(queue: RedisStorage, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
     has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
-    from queuectl.cli.logs import Output, follow_job
+    from queuectl.cli.follow import Output, follow_job
     from queuectl.options import JobOptions
     from queuectl.worker.pool.temporary import TemporaryPool
 
@@ -55,7 +55,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     warn_of_piped_input()
     helper.look()
     try:
-        follow_job(app, job_id, Output(raw), from_first=True, meanwhile=helper.look, writes_here=helper.is_here)
+        follow_job(app, job_id, Output(raw), meanwhile=helper.look, writes_here=helper.is_here)
     except KeyboardInterrupt:
         click.echo("", err=True)
         note("The job goes on. Follow it with:", command_line(f"logs -f {job_id[:SHORT_ID]}"))

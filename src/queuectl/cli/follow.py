@@ -1,0 +1,199 @@
+"""Follows jobs: prints their output as it comes, and tells a person how attempts went, until all are over."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+
+from queuectl.cli.app import App
+from queuectl.cli.no_output import say_why_none
+from queuectl.cli.screens.messages import hint, note
+from queuectl.cli.screens.terminal import is_terminal
+from queuectl.cli.screens.values import SHORT_ID, ago
+from queuectl.errors import JobNotFound, ServerUnreachable
+from queuectl.logs.follower import LogFollower
+from queuectl.model.cause import CRASH
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.storage.watcher import Watcher
+from queuectl.text import TerminalFilter
+
+FOLLOW_SECONDS = 0.1
+"""Between two reads of a log that is followed."""
+
+
+class Output:
+    """Standard output for jobs' bytes: exact in a pipe, without control characters on a terminal.
+
+    ``headings``: what follows of another job than what was printed last has a heading, as `tail` prints it.
+    """
+
+    def __init__(self, raw: bool, *, headings: bool = False) -> None:
+        self._filter = TerminalFilter() if is_terminal() and not raw else None
+        self._headings = headings
+        self._job_id = ""
+
+    def begin(self, job_id: str) -> None:
+        """What is written from now on is of this job."""
+        if self._headings and job_id != self._job_id:
+            before = "\n" if self._job_id else ""
+            sys.stdout.buffer.write(f"{before}==> {job_id[:SHORT_ID]} <==\n".encode())
+            sys.stdout.buffer.flush()
+        self._job_id = job_id
+
+    def write(self, data: bytes) -> None:
+        """Print now."""
+        if self._filter is not None:
+            data = self._filter.clean(data)
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def write_all(self, chunks: Iterable[bytes]) -> None:
+        """Print all of it."""
+        for chunk in chunks:
+            self.write(chunk)
+
+
+class Following:
+    """One job that is followed. ``state`` is its final state once it is over, else None.
+
+    It holds connections until `close`.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        job_id: str,
+        out: Output,
+        *,
+        attempt: int | None = None,
+        from_first: bool = False,
+        last_lines: int | None = None,
+    ) -> None:
+        self._app = app
+        self._job_id = job_id
+        self._out = out
+        self._attempt = attempt
+        self._follower = LogFollower(
+            app.settings.home, job_id, attempt, from_first=from_first, last_lines=last_lines
+        )
+        self._watcher = Watcher(app.settings, job_id)
+        self._retries = Retries(app, job_id)
+        self._run = self._failures = 0
+        self.state: JobState | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the job is over, so long at most."""
+        self.state = self._watcher.wait(seconds)
+
+    def show_new(self) -> None:
+        """Print what is new: all that is left if the job was over when it was last waited for."""
+        while data := self._follower.read_new():
+            if self._run and self._follower.fence != self._run:
+                self._retries.tell(before=self._follower.attempt)
+                hint(f"--- attempt {self._follower.attempt} ---")
+            self._run = self._follower.fence
+            self._out.begin(self._job_id)
+            self._out.write(data)
+        if self.state is None and self._watcher.failures != self._failures:
+            self._failures = self._watcher.failures
+            self._retries.tell()
+
+    def conclude(self, writes_here: Callable[[Job], bool]) -> bool:
+        """Say how the job ended. Gives whether it completed, and its log is not on another host."""
+        job = self._app.manager.job(self._job_id)
+        if self._follower.left_out:
+            note(f"{self._follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
+        found = bool(self._follower.attempt) or writes_here(job) or say_why_none(self._app, job, self._attempt)
+        if job.state is not JobState.COMPLETED:
+            note(f"Job {job.id[:SHORT_ID]} is {job.state.value}: {job.reason}")
+        return found and job.state is JobState.COMPLETED
+
+    def close(self) -> None:
+        """Stop watching the job."""
+        self._watcher.close()
+
+
+def follow_job(
+    app: App,
+    job_id: str,
+    out: Output,
+    *,
+    meanwhile: Callable[[], None],
+    writes_here: Callable[[Job], bool],
+) -> None:
+    """Print a job's output as it comes, of all its attempts, until the job is over.
+
+    ``meanwhile`` is called about ten times a second. ``writes_here`` tells whether a job's output is certain to
+    be found here, so that there was none if there is none.
+    """
+    with closing(Following(app, job_id, out, from_first=True)) as following:
+        _follow([following], meanwhile)
+    following.conclude(writes_here)
+
+
+def follow_jobs(
+    app: App, job_ids: Sequence[str], out: Output, *, attempt: int | None = None, last_lines: int | None = None
+) -> int:
+    """Print the output of jobs as it comes, until all are over. Gives the exit code: 0 if all completed, else 1.
+
+    It begins with ``attempt`` and shows no other, or with the newest one and shows all that follow. With
+    ``last_lines``, only so many lines of what a job has written before are shown.
+    """
+    with ExitStack() as open_ones:
+        jobs = [
+            open_ones.enter_context(closing(Following(app, job_id, out, attempt=attempt, last_lines=last_lines)))
+            for job_id in job_ids
+        ]
+        _follow(jobs, lambda: None)
+    results = [job.conclude(lambda _: False) for job in jobs]
+    return 0 if all(results) else 1
+
+
+def _follow(jobs: Sequence[Following], meanwhile: Callable[[], None]) -> None:
+    left = list(jobs)
+    for job in left:
+        job.wait(0)
+    while True:
+        for job in list(left):
+            job.show_new()
+            if job.state is not None:
+                left.remove(job)
+        if not left:
+            return
+        meanwhile()
+        for number, job in enumerate(left):
+            job.wait(0 if number else FOLLOW_SECONDS)
+
+
+class Retries:
+    """Tells a person how an attempt went wrong and when the next one follows, each once."""
+
+    def __init__(self, app: App, job_id: str) -> None:
+        self._app = app
+        self._job_id = job_id
+        self._told = (0, 0)
+
+    def tell(self, before: int | None = None) -> None:
+        """Tell what is new of the job: only of attempts before this one, if it is given."""
+        if not is_terminal("stderr"):
+            return
+        try:
+            job = self._app.manager.job(self._job_id)
+        except (ServerUnreachable, JobNotFound):
+            return  # the job's watcher deals with it
+        ended = (job.attempts, job.crashes)
+        if ended == self._told or job.state in FINAL or (before is not None and job.attempts >= before):
+            return
+        self._told = ended
+        if job.last is not None and job.last.cause == CRASH:
+            hint(f"Its worker died ({job.crashes} of 5); it is run again")
+        else:
+            hint(f"Attempt {job.attempts} of {job.policy.max_retries + 1} failed: {job.reason}; retry {_next(job)}")
+
+
+def _next(job: Job) -> str:
+    now, due = time.time(), job.next_retry_at
+    return ago(due, now) if due is not None and due > now else "now"
