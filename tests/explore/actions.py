@@ -1,0 +1,489 @@
+"""Everything that can happen, one function for each: it gives the steps that are possible in a state.
+
+Each step is a call as the clients make it. ``cost`` is 1 for a disturbance, of which a history has only so many.
+``healthy`` steps are those that lead every job to its end when nothing else happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from queuectl.model import job as model
+from queuectl.model import outcome as verdicts
+from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.outcome import Outcome
+from queuectl.storage import calls
+from queuectl.storage.calls import WorkerState
+from queuectl.storage.scripts import Call, Command
+from queuectl.storage.submit import NewJob, enqueue
+
+from .clients import CUT_OFF, DEAD, FREED, GONE, UP, Clients, Lease, Result, Runner, name_of
+from .records import NAMESPACE, Records
+from .scope import FUTURE, LONG_SECONDS, Scope
+
+Learn = Callable[[Clients, Any], Clients]
+"""What the clients know once they have the reply."""
+
+
+def nothing_new(clients: Clients, reply: Any) -> Clients:
+    """Nobody learns anything."""
+    return clients
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens. ``verb`` and what follows it tell the laws what it was."""
+
+    text: str
+    verb: str
+    call: Call[Any] | None = None
+    first: tuple[Command, ...] = ()
+    then: tuple[Command, ...] = ()
+    learn: Learn = nothing_new
+    cost: int = 0
+    healthy: bool = False
+    runner: str = ""
+    jobs: tuple[str, ...] = ()
+    results: tuple[Result, ...] = ()
+    want: int = 0
+    renewed: tuple[Lease, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the actions see."""
+
+    scope: Scope
+    records: Records
+    clients: Clients
+
+
+Action = Callable[[Situation], Iterator[Step]]
+ACTIONS: list[Action] = []
+
+
+def action(function: Action) -> Action:
+    """Makes a function one of the actions."""
+    ACTIONS.append(function)
+    return function
+
+
+def key(name: str) -> str:
+    """The full name of a key."""
+    return f"{NAMESPACE}:{name}"
+
+
+POP_TOKEN = ("LPOP", key("wake:default"))
+"""A runner takes the token before it claims, as the one that waits for it does."""
+
+
+# Adding jobs --------------------------------------------------------------------------------------
+
+
+@action
+def add_a_job(now: Situation) -> Iterator[Step]:
+    """The next job is added; and added again by one who did not hear that it was."""
+    used = len(now.clients.jobs) + len(now.clients.removed)
+    if used < now.scope.jobs:
+        job = f"feed{used + 1:x}"
+        died = (("HSET", key(f"jobs:{job}"), "crashes", now.scope.crashes_before),)
+        yield Step(
+            *(f"{name_of(job)} is added", "enqueue"),
+            call=_enqueue(job, now.scope),
+            then=died,
+            learn=lambda clients, _: clients._replace(jobs=(*clients.jobs, job)),
+            jobs=(job,),
+        )
+    for newest in now.clients.jobs[-1:]:
+        again = _enqueue(newest, now.scope)
+        yield Step(f"{name_of(newest)} is added again", "enqueue again", call=again, jobs=(newest,))
+
+
+def _enqueue(job: str, scope: Scope) -> Call[Any]:
+    shared = {"max_retries": str(scope.max_retries)}
+    return enqueue([NewJob(job, b"true")], shared=shared, variables={b"A": b"1"})
+
+
+# Claims -------------------------------------------------------------------------------------------
+
+
+@action
+def claim(now: Situation) -> Iterator[Step]:
+    """A runner claims jobs, or none, and hears what it got; its connection breaks before it does; or the claim of a
+    connection that it gave up comes late, and nobody hears of it."""
+    for runner in now.clients.runners:
+        wants = [want for want in (0, 1, 2) if want == 0 or len(runner.knows) + want <= now.scope.jobs]
+        for want in wants if runner.phase == UP and not runner.unheard else ():
+            step = _claim(runner, want)
+            yield step
+            if want:
+                yield _reply_lost(step, runner)
+        if runner.phase != CUT_OFF:
+            yield replace(
+                _claim(runner, now.scope.jobs),
+                text=f"a claim of {runner.text} comes late, and its reply is lost",
+                learn=_unheard_claim(runner),
+                cost=1,
+                healthy=False,
+            )
+
+
+def _claim(runner: Runner, want: int) -> Step:
+    def learn(clients: Clients, claim: calls.Claim) -> Clients:
+        given = _given(claim)
+        return clients.having(runner._replace(knows=(*runner.knows, *given), given=given or runner.given))
+
+    return Step(
+        *(f"{runner.text} claims {want or 'none'}", "claim"),
+        call=calls.claim(runner.name, LONG_SECONDS, want),
+        first=(POP_TOKEN,),
+        learn=learn,
+        healthy=True,
+        runner=runner.name,
+        want=want,
+    )
+
+
+def _unheard_claim(runner: Runner) -> Learn:
+    return lambda clients, claim: clients.having(runner._replace(given=_given(claim) or runner.given))
+
+
+def _given(claim: calls.Claim) -> tuple[Lease, ...]:
+    return tuple((lease.job_id, lease.fence) for lease in claim.leases)
+
+
+def _reply_lost(step: Step, runner: Runner) -> Step:
+    """The same, but the runner's connection breaks before the reply comes."""
+
+    def learn(clients: Clients, reply: Any) -> Clients:
+        given = _given(reply) if step.verb == "claim" else ()
+        left = runner.without(result[:2] for result in step.results)
+        unheard = (*runner.unheard, *step.results) if step.results != runner.unheard else runner.unheard
+        return clients.having(left._replace(phase=CUT_OFF, unheard=unheard, given=given or runner.given))
+
+    return replace(step, text=f"{step.text}, and the reply is lost", learn=learn, cost=step.cost + 1, healthy=False)
+
+
+@action
+def connect_again(now: Situation) -> Iterator[Step]:
+    """A runner that lost its connection is back: first it disowns what it was leased without hearing of it.
+
+    That connection may break again; and what the runner sent over it may come late.
+    """
+    for runner in now.clients.runners:
+        if runner.phase == CUT_OFF:
+            step = _disown(runner, runner.known)
+            yield step
+            yield _reply_lost(step, runner)
+            if runner.late is None:
+                yield Step(
+                    *(
+                        f"{runner.text} connects again, and that breaks with its disown on the way",
+                        "break",
+                    ),
+                    learn=_becomes(runner._replace(late=runner.known), CUT_OFF),
+                    cost=1,
+                )
+        elif runner.phase == UP and runner.late is not None:
+            yield replace(
+                _disown(runner, runner.late),
+                text=f"the disown of {runner.text} that was on its way comes late",
+                verb="late disown",
+                learn=_becomes(runner._replace(late=None), UP),
+                healthy=False,
+            )
+
+
+def _disown(runner: Runner, known: tuple[Lease, ...]) -> Step:
+    return Step(
+        *(f"{runner.text} connects again and disowns what it does not know", "disown"),
+        call=calls.disown(runner.name, [_lease(lease) for lease in known]),
+        learn=_becomes(runner, UP),
+        healthy=True,
+        runner=runner.name,
+    )
+
+
+# Results ------------------------------------------------------------------------------------------
+
+
+@action
+def finish(now: Situation) -> Iterator[Step]:
+    """A runner reports on a lease, one that it has lost as well; alone, or on all of its leases in one call."""
+    for runner in now.clients.runners:
+        if runner.phase == UP and not runner.unheard:
+            for step in _reports(runner, now):
+                yield step
+                yield _reply_lost(step, runner)
+
+
+def _reports(runner: Runner, now: Situation) -> Iterator[Step]:
+    for lease in runner.knows:
+        for verdict, pause in _verdicts(lease[0], now):
+            yield _report(runner, [(*lease, verdict, pause)])
+    if len(runner.knows) > 1:
+        yield _report(runner, [(*lease, verdicts.COMPLETED, 0.0) for lease in runner.knows])
+        yield _report(runner, [(*lease, verdicts.HANDED_BACK, 0.0) for lease in reversed(runner.knows)])
+
+
+def _verdicts(job: str, now: Situation) -> Iterator[tuple[str, float]]:
+    fields = now.records.jobs.get(job, {})
+    yield verdicts.COMPLETED, 0.0
+    yield verdicts.DEAD, 0.0
+    yield verdicts.HANDED_BACK, 0.0
+    yield verdicts.CRASHED, 0.0
+    if int(fields.get("attempts", 0)) < now.scope.max_retries:
+        yield verdicts.RETRY, 0.0
+        yield verdicts.RETRY, LONG_SECONDS
+    if "cancel_requested" in fields:
+        yield verdicts.CANCELLED, 0.0
+
+
+def _report(runner: Runner, results: list[Result]) -> Step:
+    texts = [
+        f"{name_of(job)} under fence {fence} as {_verdict_text(verdict, pause)}"
+        for job, fence, verdict, pause in results
+    ]
+    disturbs = any(verdict in (verdicts.HANDED_BACK, verdicts.CRASHED) for _, _, verdict, _ in results)
+    return Step(
+        *(f"{runner.text} reports {' and '.join(texts)}", "finish"),
+        call=_finish(runner, results),
+        learn=lambda clients, _: clients.having(runner.without(result[:2] for result in results)),
+        cost=1 if disturbs else 0,
+        healthy=all(verdict == verdicts.COMPLETED for _, _, verdict, _ in results),
+        runner=runner.name,
+        results=tuple(results),
+    )
+
+
+def _verdict_text(verdict: str, pause: float) -> str:
+    return {verdicts.RETRY: f"failed, to be tried {'later' if pause else 'at once'}"}.get(verdict, verdict)
+
+
+def _finish(runner: Runner, results: list[Result]) -> Call[Any]:
+    worker = f"{runner.name}-1"
+    return calls.finish(
+        [
+            (_lease((job, fence)), Outcome(verdict, 1, "exit:1", delay=pause), worker)
+            for job, fence, verdict, pause in results
+        ]
+    )
+
+
+def _lease(lease: Lease) -> model.Lease:
+    return model.Lease(model.Job(lease[0], JobState.PROCESSING, b"true"), lease[1])
+
+
+@action
+def report_again(now: Situation) -> Iterator[Step]:
+    """A runner that is back sends the results once more of which it did not hear; before it claims anything."""
+    for runner in now.clients.runners:
+        if runner.phase == UP and runner.unheard:
+            step = Step(
+                *(f"{runner.text} sends again what it had reported", "finish"),
+                call=_finish(runner, list(runner.unheard)),
+                learn=_heard(runner),
+                healthy=True,
+                runner=runner.name,
+                results=runner.unheard,
+            )
+            yield step
+            yield _reply_lost(step, runner)
+
+
+def _heard(runner: Runner) -> Learn:
+    return lambda clients, _: clients.having(runner._replace(unheard=()))
+
+
+# Heartbeats and time ------------------------------------------------------------------------------
+
+
+@action
+def heartbeat(now: Situation) -> Iterator[Step]:
+    """A runner renews all leases that it knows, the first as its worker's, the others as waiting."""
+    for runner in now.clients.runners:
+        if runner.phase == UP:
+            step = beat(runner)
+            yield step
+            yield _reply_lost(step, runner)
+
+
+def beat(runner: Runner) -> Step:
+    """One heartbeat."""
+    busy = [WorkerState(f"{runner.name}-1", "busy", *lease) for lease in runner.knows[:1]]
+    return Step(
+        *(f"{runner.text} sends its heartbeat", "heartbeat"),
+        call=calls.heartbeat(
+            *(runner.name, "host", 1),
+            lease_seconds=LONG_SECONDS,
+            life_seconds=1_000_000,
+            workers=busy or [WorkerState(f"{runner.name}-1", "idle")],
+            waiting=[_lease(lease) for lease in runner.knows[1:]],
+        ),
+        learn=lambda clients, pulse: clients.having(runner.without(pulse.lost)),
+        healthy=True,
+        runner=runner.name,
+        renewed=runner.knows,
+    )
+
+
+@action
+def time_passes(now: Situation) -> Iterator[Step]:
+    """A lease ends, which a runner that lives and knows of it would prevent; or the pause of a job is over."""
+    known = {lease for runner in now.clients.runners if runner.lives for lease in runner.knows}
+    for job, end in now.records.leases.items():
+        if end > FUTURE:
+            at = f"{1_000_000 + len(now.records.ended)}.0"
+            held = (job, now.records.fence(job)) in known
+            yield Step(
+                *(f"the lease of {name_of(job)} ends", "time"),
+                first=(("ZADD", key("running"), at, job),),
+                cost=1 if held else 0,
+                healthy=not held,
+            )
+    for job, end in now.records.pauses.items():
+        if end > FUTURE:
+            at = f"{1_000_000 + len(now.records.due)}.0"
+            moves = (("ZADD", key("retry_queue"), at, job), ("HSET", key(f"jobs:{job}"), "next_retry_at", at))
+            yield Step(f"the pause of {name_of(job)} is over", "time", first=moves, healthy=True)
+
+
+# The end of runners -------------------------------------------------------------------------------
+
+
+@action
+def die(now: Situation) -> Iterator[Step]:
+    """A runner is killed, just after it has taken the token; then its leases are freed, then it is forgotten. One
+    that holds no lease may also leave by itself."""
+    last = sum(runner.lives for runner in now.clients.runners) == 1
+    for runner in now.clients.runners:
+        dead = runner._replace(knows=(), unheard=(), late=None)
+        if runner.lives and not last:
+            yield Step(
+                *(f"{runner.text} is killed", "die"),
+                first=(POP_TOKEN,),
+                learn=_becomes(dead, DEAD),
+                cost=1,
+            )
+            if runner.phase == UP and not runner.knows and not runner.unheard:
+                yield replace(_retire(runner), text=f"{runner.text} leaves", cost=1)
+        elif runner.phase == DEAD:
+            yield Step(
+                *(f"the leases of {runner.text} are freed", "recover"),
+                call=calls.recover([runner.name], 0),
+                learn=_becomes(dead, FREED),
+                runner=runner.name,
+            )
+        elif runner.phase == FREED:
+            yield _retire(runner)
+
+
+def _retire(runner: Runner) -> Step:
+    return Step(
+        *(f"{runner.text} is forgotten", "retire"),
+        call=calls.retire(runner.name, [f"{runner.name}-1"]),
+        learn=_becomes(runner, GONE),
+        runner=runner.name,
+    )
+
+
+def _becomes(runner: Runner, phase: str) -> Learn:
+    return lambda clients, _: clients.having(runner._replace(phase=phase))
+
+
+# People -------------------------------------------------------------------------------------------
+
+
+@action
+def cancel(now: Situation) -> Iterator[Step]:
+    """Somebody cancels a job, in whatever state."""
+    for job in now.clients.jobs:
+
+        def learn(clients: Clients, answers: list[str], job: str = job) -> Clients:
+            kept = answers[0] in ("cancelled", "requested")
+            return clients._replace(promised=clients.promised | {job}) if kept else clients
+
+        yield Step(
+            *(f"{name_of(job)} is cancelled by somebody", "cancel"),
+            call=calls.cancel([job]),
+            learn=learn,
+            jobs=(job,),
+        )
+
+
+@action
+def clear(now: Situation) -> Iterator[Step]:
+    """Somebody clears the queue."""
+    pending = now.records.pending
+    if pending:
+        yield Step(
+            *("the queue is cleared", "clear"),
+            call=calls.clear(""),
+            learn=lambda clients, _: clients._replace(promised=clients.promised | pending),
+            cost=1,
+        )
+
+
+@action
+def retry_dead(now: Situation) -> Iterator[Step]:
+    """Somebody retries a job that is dead, or was when they looked."""
+    for job in now.clients.jobs:
+        yield Step(
+            *(f"{name_of(job)} is retried by somebody", "dlq_retry"),
+            call=calls.dlq_retry([job]),
+            cost=1,
+            jobs=(job,),
+        )
+
+
+@action
+def remove(now: Situation) -> Iterator[Step]:
+    """Somebody deletes a dead job; finished jobs are removed for their age or their number."""
+    for job in now.clients.jobs:
+        yield Step(
+            *(f"{name_of(job)} is deleted if it is dead", "delete"),
+            call=calls.delete(JobState.DEAD, [job]),
+            learn=_removed,
+            cost=1,
+            jobs=(job,),
+        )
+    if any(JobState(fields["status"]) in FINAL for fields in now.records.jobs.values()):
+        by_age = ("completed_retention", 0, "dead_retention", 0)
+        for why, limits in (("for their age", by_age), ("for their number", ("max_finished", 0))):
+            yield Step(
+                *(f"finished jobs are removed {why}", "prune"),
+                call=calls.prune(),
+                first=(("HSET", key("config"), *limits),),
+                then=(("DEL", key("config")),),
+                learn=_removed,
+                cost=1,
+            )
+
+
+def _removed(clients: Clients, gone: list[str]) -> Clients:
+    return clients._replace(
+        jobs=tuple(job for job in clients.jobs if job not in gone),
+        removed=(*clients.removed, *gone),
+        promised=clients.promised.difference(gone),
+    )
+
+
+@action
+def stop_and_resume(now: Situation) -> Iterator[Step]:
+    """Somebody stops all workers, and lets them go on."""
+    if now.records.stopped:
+        yield Step("the workers are resumed", "resume", call=calls.resume(), healthy=True)
+    else:
+        yield Step("the workers are stopped", "stop", call=calls.stop(), cost=1)
+
+
+@action
+def ask(now: Situation) -> Iterator[Step]:
+    """Somebody waits for a job's end; and `fsck --repair` looks at all jobs, in the middle of it all."""
+    for job in now.clients.jobs:
+        if "ties" not in now.records.jobs.get(job, {}):
+            yield Step(f"somebody waits for {name_of(job)}", "watch", call=calls.watch(job), cost=1, jobs=(job,))
+    if now.clients.jobs:
+        yield Step("fsck repairs all jobs", "fsck", call=calls.fsck_jobs(now.clients.jobs, True))

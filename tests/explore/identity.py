@@ -1,0 +1,68 @@
+"""When two states are the same: equal up to the names of jobs and runners, and to times but for past and future.
+
+What the laws hold to be equal to something else (indexes, look-up by id, counts) is left out, and what no script
+reads to decide (reasons, exit codes, moments, what a job that has ended had counted). All that is known of a job is
+put together, so that the order of the jobs does not matter; runners are tried in every order.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from itertools import permutations
+from typing import Any
+
+from queuectl.model.lifecycle import FINAL
+
+from .clients import UP, Clients, Runner
+from .records import Records
+
+
+def identity(records: Records, clients: Clients) -> bytes:
+    """A digest that equal states share."""
+    shared = ("wake:default" in records.keys, records.stopped)
+    jobs = [(job, _of_job(job, records, clients)) for job in (*clients.jobs, *clients.removed)]
+    keys = []
+    for order in permutations(clients.runners):
+        parts = sorted(repr((known, _held(job, order, records))) for job, known in jobs)
+        keys.append(repr((shared, [_of_runner(runner, records) for runner in order], parts)))
+    return blake2b(min(keys).encode(), digest_size=16).digest()
+
+
+def _of_job(job: str, records: Records, clients: Clients) -> tuple[Any, ...]:
+    hints = [place for place, hint in enumerate(records.content("jobs")) if hint == job]
+    fields = records.jobs.get(job)
+    if fields is None:
+        return ("gone", hints)
+    status = fields["status"]
+    known = (status, hints, "ties" in fields, job in clients.promised, records.content("dead_letter").count(job))
+    if status in FINAL:
+        return known  # what it has counted is never read again
+    ended = records.ended if status == "processing" else records.due if status == "failed" else []
+    place = ended.index(job) if job in ended else -1
+    return (*known, place, "cancel_requested" in fields, fields.get("attempts"), fields.get("crashes"))
+
+
+def _held(job: str, order: tuple[Runner, ...], records: Records) -> list[Any]:
+    """Who has a lease of this job, in the eyes of the server and in its own. All outdated ones are alike."""
+    owner = records.jobs.get(job, {}).get("owner") if records.status(job) == "processing" else None
+    return [
+        (
+            runner.name == owner,
+            sorted(records.holds(lease) for lease in runner.knows if lease[0] == job),
+            any(records.holds(lease) for lease in runner.disownable if lease[0] == job),
+            sorted(
+                result[2:] if records.holds(result[:2]) else () for result in runner.unheard if result[0] == job
+            ),
+        )
+        for runner in order
+    ]
+
+
+def _of_runner(runner: Runner, records: Records) -> tuple[Any, ...]:
+    return (
+        runner.phase,
+        runner.late is not None,
+        runner.name in records.content("runners"),
+        f"worker:{runner.name}-1" in records.keys,
+        runner.phase != UP and f"control:{runner.name}" in records.keys,
+    )
