@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.app import App, pass_app
+from queuectl.cli.command_line import command_line
 from queuectl.cli.options import json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
@@ -44,7 +45,7 @@ def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> N
         if not found:
             click.echo("All records fit together.")
         elif repairable and not repair:
-            note(f"{quantity(repairable, 'problem')} can be repaired with: queuectl fsck --repair")
+            note(f"{quantity(repairable, 'problem')} can be repaired with:", command_line("fsck --repair"))
         if left and (repair or not repairable):
             note(
                 f"{quantity(left, 'problem')} can't be repaired: another program than queuectl wrote these records."

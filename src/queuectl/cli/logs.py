@@ -11,7 +11,7 @@ from queuectl.cli.no_output import say_why_none
 from queuectl.cli.options import json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
-from queuectl.cli.types import JobId
+from queuectl.cli.types import JobId, WholeNumber
 from queuectl.logs import reader
 
 
@@ -19,10 +19,10 @@ from queuectl.logs import reader
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, type=JobId())
 @click.option("--follow", "-f", is_flag=True, help="Go on until the job is over; exit with 1 unless it completed.")
 @click.option(
-    "--attempt", "-a", type=click.IntRange(1), metavar="N", help="The output of attempt N (default: newest)."
+    "--attempt", "-a", type=WholeNumber(1), metavar="N", help="The output of attempt N (default: newest)."
 )
 @click.option("--all", "every", is_flag=True, help="The output of every attempt, with a heading each.")
-@click.option("--tail", "-n", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.option("--tail", "-n", type=WholeNumber(0), metavar="N", help="Only the last N lines.")
 @click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out.")
 @json_option
 @pass_app

@@ -56,8 +56,6 @@ def _bad_value(error: click.BadParameter) -> str:
     kind = getattr(kind, "one", kind)  # several, with commas between them
     if said and isinstance(kind, click.Choice):
         return f"{_name(error)} must be one of {', '.join(map(str, kind.choices))}, not {value}."
-    if said and isinstance(kind, click.IntRange):
-        return f"{_name(error)} must be a whole number of at least {kind.min}, not {value}."
     return f"{_name(error)}: {error.message}"
 
 
