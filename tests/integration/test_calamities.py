@@ -201,6 +201,22 @@ def test_a_slow_line_costs_no_lease(line: Proxy) -> None:
             assert job(storage, job_id).fence == 1
 
 
+def test_an_idle_runner_renews_what_it_claims_over_a_slow_line_in_time(line: Proxy) -> None:
+    """Idle, it beats half as often; its first lease must not wait for the longer of the two pauses."""
+    with overheard_pool("--lease", "2"), closing(RedisStorage()) as storage:
+        wait_until(lambda: storage.overview().workers)
+        (name,) = storage.r.keys("queuectl:worker:*")
+        for _ in range(2):  # each other third of a lease has no heartbeat
+            beat = storage.r.hget(name, "heartbeat")
+            wait_until(lambda beat=beat: storage.r.hget(name, "heartbeat") != beat)
+        job_id = enqueue("sleep 4")
+        wait_until(lambda: job(storage, job_id).state is PROCESSING)
+        line.delay(0.7)
+        wait_until(lambda: job(storage, job_id).state is COMPLETED, 30)
+        line.heal()
+        assert job(storage, job_id).fence == 1
+
+
 def test_leases_of_a_dead_runner_are_freed_once_the_server_is_back(line: Proxy) -> None:
     with overheard_pool("--lease", "1000") as (process, said):
         job_id = enqueue(TWICE)
