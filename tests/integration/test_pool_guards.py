@@ -14,6 +14,7 @@ from cli import children_of, enqueue, is_alive, job, pool, processes_of, run, ru
 from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.storage import RedisStorage
+from queuectl.worker.pool.cleanup import free_leases
 from queuectl.worker.timers import Timers
 from servers import running
 from waiting import wait_until
@@ -74,6 +75,21 @@ def test_a_killed_guardian_is_replaced_and_does_the_same(queue: RedisStorage) ->
             os.kill(pid, signal.SIGKILL)
         process.wait()
         wait_until(lambda: not processes_of(job_id))
+
+
+def test_the_token_that_a_dead_runner_took_is_back_once_its_pool_has_cleaned_up(queue: RedisStorage) -> None:
+    """It was killed between taking the token and claiming: it holds no lease, but nobody else knows of the work."""
+    enqueue("true")
+    assert queue.r.lpop("queuectl:wake:default") == "1"
+    assert free_leases(queue, "dead", ["dead-1"]) == 0
+    assert queue.r.llen("queuectl:wake:default") == 1
+
+
+def test_pools_and_runners_have_names_of_their_own(queue: RedisStorage) -> None:
+    with pool(queue, count=2) as process:
+        names = {Path(f"/proc/{pid}/comm").read_text() for pid in runners_of(process)}
+        assert names == {"queuectl-runner\n"}
+        assert Path(f"/proc/{process.pid}/comm").read_text() == "queuectl-pool\n"
 
 
 def test_what_a_running_job_left_in_the_background_lives_as_long_as_the_job(queue: RedisStorage) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-import time
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from queuectl.host import processors
 from queuectl.settings import Settings
@@ -18,6 +15,7 @@ from queuectl.worker.pool.guardian import Guardian
 from queuectl.worker.pool.member import Member
 from queuectl.worker.pool.phase import Phase
 from queuectl.worker.pool.record import RecordFile
+from queuectl.worker.pool.restarts import Restarts, Share
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import CLAIM, DRAIN, DRAINED, EMPTY, READY, REFUSED, STOPPED
 from queuectl.worker.runner.runner import Place, Runner
@@ -29,16 +27,6 @@ MAX_QUICK_DEATHS = 5
 
 RESTART_SECONDS = 0.5
 """Pause before a runner that died quickly is replaced."""
-
-Share = list[str]
-"""The numbers of one runner's workers."""
-
-
-class Restart(NamedTuple):
-    """A runner to be started, by `time.monotonic`."""
-
-    at: float
-    share: Share
 
 
 class Members:
@@ -69,8 +57,7 @@ class Members:
         self._cleanup = cleanup
         self._ready = ready
         self._running: dict[int, Member] = {}
-        self._restarts: list[Restart] = []
-        self._at_rest: list[Share] = []
+        self._restarts = Restarts()
         self._expected = 0
         self._announced = 0
         self._quick_deaths = 0
@@ -82,7 +69,7 @@ class Members:
 
     def start(self) -> None:
         """Start all."""
-        self._at_rest.clear()
+        self._restarts.clear()
         shares = shares_of(self._options.workers)
         self._expected = len(shares)
         for share in shares:
@@ -94,16 +81,15 @@ class Members:
     @property
     def due(self) -> float:
         """When the next one is to be started."""
-        return min((restart.at for restart in self._restarts), default=math.inf)
+        return self._restarts.due
 
     def turn(self) -> None:
         """Start those that are due."""
-        for restart in [restart for restart in self._restarts if restart.at <= time.monotonic()]:
-            self._restarts.remove(restart)
+        for share in self._restarts.take_due():
             if self._is_stopped():
-                self._at_rest.append(restart.share)
+                self._restarts.rest(share)
             elif self._phases.now is Phase.WORKING:
-                self._start(restart.share)
+                self._start(share)
 
     # What the pool asks and says ------------------------------------------------------------------
 
@@ -121,7 +107,7 @@ class Members:
     @property
     def any_at_rest(self) -> bool:
         """Whether the stop signal has ended any that could be started again."""
-        return bool(self._at_rest)
+        return self._restarts.any_at_rest
 
     def tell(self, message: bytes) -> None:
         """Say something to all."""
@@ -143,7 +129,7 @@ class Members:
             if self._announced == self._expected:
                 self._ready()
         if was_stopping and not member.stopping:
-            self._wake_up(0.0)
+            self._restarts.wake_up(0.0)
         if EMPTY in said:
             self.tell(CLAIM)
 
@@ -179,34 +165,25 @@ class Members:
             if self._fail():
                 Reporter.say("runners die as soon as they are started; giving up")
         elif code == STOPPED or member.stopping:
-            self._at_rest.append(member.share)
+            self._restarts.rest(member.share)
             if not self._is_stopped():
                 # Others work: they have gone on since, or have yet to hear of the stop, as the next one will.
-                self._wake_up(RESTART_SECONDS)
+                self._restarts.wake_up(RESTART_SECONDS)
         elif self._phases.now is Phase.WORKING:
             quick = member.age_seconds < QUICK_DEATH_SECONDS
-            self._start_later(member.share, RESTART_SECONDS if quick else 0.0)
+            self._restarts.plan(member.share, RESTART_SECONDS if quick else 0.0)
 
     def _fail(self) -> bool:
         self.exit_code = 1
-        self._restarts.clear()
+        self._restarts.give_up()
         return self._phases.enter(Phase.FAILED)
 
     def _is_stopped(self) -> bool:
         """Whether the stop signal is in force, as far as our runners know."""
         stopping = all(member.stopping for member in self._running.values())
-        return stopping and bool(self._running or self._at_rest)
-
-    def _wake_up(self, pause: float) -> None:
-        """Have those at rest work again."""
-        for share in self._at_rest:
-            self._start_later(share, pause)
-        self._at_rest.clear()
+        return stopping and bool(self._running or self._restarts.any_at_rest)
 
     # Starting -------------------------------------------------------------------------------------
-
-    def _start_later(self, share: Share, pause: float) -> None:
-        self._restarts.append(Restart(time.monotonic() + pause, share))
 
     def _start(self, share: Share) -> None:
         name = f"{self._host}-{os.urandom(3).hex()}"
@@ -218,7 +195,7 @@ class Members:
         except OSError as error:
             Reporter.say(f"no runner could be started ({error.strerror}); trying again in a moment")
             self._guardian.forget(name)
-            self._start_later(share, RESTART_SECONDS)
+            self._restarts.plan(share, RESTART_SECONDS)
             return
         self._running[member.pid] = member
         if self._phases.now in (Phase.DRAINING, Phase.QUITTING):

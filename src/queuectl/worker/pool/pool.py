@@ -34,6 +34,7 @@ from queuectl.worker.pool.signals import ORDERS, catch_signals
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import DRAIN, QUIT
 from queuectl.worker.service import Timed
+from queuectl.worker.title import POOL, set_title
 
 FIXED_DESCRIPTORS = 100
 DESCRIPTORS_EACH = 4
@@ -80,6 +81,7 @@ class Pool:
     def run(self) -> int:
         """Start the runners and stay until the last has exited; gives the exit code."""
         began = time.monotonic()
+        set_title(POOL)
         self._before = set(descendants.children())
         signals = catch_signals()
         _allow_descriptors(FIXED_DESCRIPTORS + DESCRIPTORS_EACH * self._options.workers)

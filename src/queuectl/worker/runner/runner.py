@@ -32,6 +32,7 @@ from queuectl.worker.runner.pulse import Pulse, Sender
 from queuectl.worker.runner.results import Results
 from queuectl.worker.service import Service
 from queuectl.worker.tally import Tally
+from queuectl.worker.title import RUNNER, set_title
 
 BURST_SECONDS = 1.0
 """In a burst: between two checks whether the jobs that another pool runs have ended."""
@@ -104,6 +105,7 @@ class Runner:
 
     def run(self) -> int:
         """Work until the end; gives the exit code."""
+        set_title(RUNNER)
         descendants.become_subreaper()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
         self._loop.watch(self._pool, self._hear_pool)

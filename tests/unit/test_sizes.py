@@ -1,0 +1,28 @@
+"""No object does too much to be understood as one thing."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import queuectl
+
+PACKAGE = Path(queuectl.__file__).parent
+MOST_METHODS = 20
+
+TOO_LARGE = {"storage/redis_storage.py: RedisStorage"}
+"""To be split yet. No other may come to them."""
+
+
+def methods() -> dict[str, int]:
+    """``FILE: CLASS`` -> how many methods it has."""
+    return {
+        f"{path.relative_to(PACKAGE)}: {node.name}": sum(isinstance(part, ast.FunctionDef) for part in node.body)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+
+
+def test_no_class_has_more_than_twenty_methods() -> None:
+    assert {name for name, count in methods().items() if count > MOST_METHODS} == TOO_LARGE
