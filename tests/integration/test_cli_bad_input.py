@@ -673,7 +673,7 @@ def test_no_order_to_a_terminal_gets_through(queue: RedisStorage, tmp_path: Path
         ["logs", missing],
     ):
         for env in ({"NO_COLOR": "1"}, {}):
-            shown = on_terminal(*words, env=env)
+            shown = on_terminal(*words, env=env, code=1 if "-f" in words else 0)  # the job is dead
             assert shown
             rest = shown if env else without_colours(shown)
             assert not set(rest) & set("\x1b\x07\x9b\u202e\u200b\r"), (words, rest)
