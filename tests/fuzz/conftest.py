@@ -19,7 +19,7 @@ def queue(named_queue: RedisStorage) -> RedisStorage:
 @pytest.fixture(autouse=True)
 def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands that would run workers or follow a job do all but that; no name is looked up."""
-    from queuectl.cli import logs
+    from queuectl.cli import follow, logs
     from queuectl.storage import client
     from queuectl.worker.pool import detach
     from queuectl.worker.pool.pool import Pool
@@ -27,7 +27,8 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(Pool, "run", lambda pool: 0)
     monkeypatch.setattr(detach, "start_detached", lambda *arguments: 1)
-    monkeypatch.setattr(logs, "follow_job", lambda *arguments, **options: None)
+    monkeypatch.setattr(follow, "follow_job", lambda *arguments, **options: None)
+    monkeypatch.setattr(logs, "follow_jobs", lambda *arguments, **options: 0)
     monkeypatch.setattr(TemporaryPool, "look", lambda pool: None)
 
     def no_network(host: str, port: int, timeout_seconds: float) -> object:
