@@ -75,6 +75,9 @@ def key(name: str) -> str:
     return f"{NAMESPACE}:{name}"
 
 
+PLACES = 2
+"""Leases that a runner holds at most, outdated ones as well."""
+
 POP_TOKEN = ("LPOP", key("wake:default"))
 """A runner takes the token before it claims, as the one that waits for it does."""
 
@@ -114,7 +117,7 @@ def claim(now: Situation) -> Iterator[Step]:
     """A runner claims jobs, or none, and hears what it got; its connection breaks before it does; or the claim of a
     connection that it gave up comes late, and nobody hears of it."""
     for runner in now.clients.runners:
-        wants = [want for want in (0, 1, 2) if want == 0 or len(runner.knows) + want <= now.scope.jobs]
+        wants = [want for want in range(now.scope.jobs + 1) if want == 0 or len(runner.knows) + want <= PLACES]
         for want in wants if runner.phase == UP and not runner.unheard else ():
             step = _claim(runner, want)
             yield step
@@ -197,8 +200,9 @@ def connect_again(now: Situation) -> Iterator[Step]:
 
 
 def _disown(runner: Runner, known: tuple[Lease, ...]) -> Step:
+    twice = len({job for job, _ in known}) < len(known)
     return Step(
-        *(f"{runner.text} connects again and disowns what it does not know", "disown"),
+        *(f"{runner.text} connects again and disowns what it does not know", "disown twice" if twice else "disown"),
         call=calls.disown(runner.name, [_lease(lease) for lease in known]),
         learn=_becomes(runner, UP),
         healthy=True,

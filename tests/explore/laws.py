@@ -346,7 +346,7 @@ def renewals(taken: Taken) -> str | None:
 def disowning(taken: Taken) -> str | None:
     """A runner that disowns keeps what it knows, loses what its last claim gave it else, and takes nothing from
     others."""
-    if taken.step.verb not in ("disown", "late disown"):
+    if taken.step.verb not in ("disown", "disown twice", "late disown"):
         return None
     before = taken.before
     (runner,) = (runner for runner in taken.outside.runners if runner.name == taken.step.runner)
@@ -356,7 +356,8 @@ def disowning(taken: Taken) -> str | None:
         runs = taken.after.status(job) == "processing"
         if not runs and (not mine or lease in runner.known):
             return f"{job} is {taken.after.status(job)}"
-        if runs and mine and lease in runner.given and lease not in runner.known and taken.step.verb == "disown":
+        unknown = mine and lease in runner.given and lease not in runner.known
+        if runs and unknown and taken.step.verb != "late disown":
             return f"{job} is still the runner's"
     return None
 
