@@ -149,9 +149,7 @@ class Walk:
             except ScriptFailed as error:
                 self._report(SCRIPTS_WORK._replace(wrong=str(error)), state, step)
                 return
-            found = broken(taken)
-            if found and (found.law, step.verb) in self._passed_over:
-                continue
+            found = broken(taken, self._passed_over)
             if found:
                 self._report(found, state, step)
                 return
@@ -216,7 +214,7 @@ class Walk:
 def explore(scope: Scope, defect: Defect | None = None, passed_over: Collection[tuple[str, str]] = ()) -> Result:
     """Walk everything in ``scope``, on a server of its own.
 
-    ``passed_over``: laws that are known to be broken, each with the verb of a step; the walk does not go on there.
+    ``passed_over``: laws that are known to be broken, each with the verb of a step; the walk goes on there.
     """
     with stage(defect) as there:
         return Walk(scope, there, passed_over).run()
