@@ -36,12 +36,11 @@ SHORT = Scope(disturbances=1)
 LONG = Scope(disturbances=2)
 """What `make explore` walks."""
 
-KNOWN = {("disowning", "late disown"), ("disowning", "disown twice")}
+KNOWN = {("disowning", "late disown")}
 """What is not repaired yet: laws, each with the verb of the step that breaks it.
 
 A disown that comes late, after another one over a newer connection and a claim, takes from its runner what that
-claim gave: it does not say which claim's answer was lost. And one that names two leases of a job, of which one is
-outdated, may take the other away: the script keeps one fence for each job.
+claim gave: it does not say which claim's answer was lost.
 """
 
 LONG_SECONDS = 1e9

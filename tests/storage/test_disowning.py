@@ -7,7 +7,7 @@ from test_command_discipline import calls_of
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage, calls
 from queuectl.storage.scripts import CHUNK
-from steps import add, claim, status_of
+from steps import EXPIRED, add, claim, status_of
 
 
 def test_what_it_does_not_know_is_pending_again_and_nothing_is_counted(storage: RedisStorage) -> None:
@@ -60,3 +60,11 @@ def test_a_job_that_was_cancelled_meanwhile_is_not_started(storage: RedisStorage
     assert job is not None
     assert (job.state, job.reason) == (JobState.CANCELLED, "cancelled")
     assert claim(storage) == []
+
+
+def test_an_outdated_lease_of_the_same_job_hides_no_newer_one(storage: RedisStorage) -> None:
+    (job_id,) = add(storage)
+    (old,) = claim(storage, runner="one", lease_seconds=EXPIRED)
+    (new,) = claim(storage, runner="one")
+    assert storage.run(calls.disown("one", [new, old])) == 0
+    assert status_of(storage, job_id) is JobState.PROCESSING

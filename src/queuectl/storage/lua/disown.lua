@@ -8,12 +8,12 @@
 local runner = ARGV[1]
 local known = {}
 for i = 2, #ARGV, 2 do
-  known[ARGV[i]] = ARGV[i + 1]
+  known[ARGV[i] .. ' ' .. ARGV[i + 1]] = true  -- an outdated lease of the same job may be among them
 end
 -- From the last: each goes to the end that is taken next, so their order stays.
 local lost = {}
 for id, fence in string.gmatch(call('GET', CLAIMED .. runner) or '', '(%x+) (%d+)') do
-  if known[id] ~= fence then
+  if not known[id .. ' ' .. fence] then
     local job = read(id)
     if job.state == 'processing' and job.fence == fence then
       table.insert(lost, 1, job)
