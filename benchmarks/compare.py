@@ -23,6 +23,7 @@ from benchmarks.folders import ROOT, discard
 JOBS = 2_000
 STARTS = 20
 PICKUPS = 40
+IDLE_SECONDS = 45
 
 
 class Version:
@@ -58,6 +59,7 @@ class Version:
 
     def server(self) -> redis.Redis:
         """A client of its server."""
+        self.run("server", "start")
         socket = self.run("server", "path").decode().rstrip("\n")
         return redis.Redis(unix_socket_path=socket, decode_responses=True)
 
@@ -131,7 +133,7 @@ def _pickup_and_idle(version: Version) -> dict[str, float]:
         times.append(time.perf_counter() - begun)
         time.sleep(0.02)
     before = server.info("stats")["total_commands_processed"]
-    time.sleep(5)
+    time.sleep(IDLE_SECONDS)
     commands = server.info("stats")["total_commands_processed"] - before
     memory = _memory(pool.pid)
     pool.terminate()
@@ -139,7 +141,7 @@ def _pickup_and_idle(version: Version) -> dict[str, float]:
     os.close(reader)
     return {
         "pickup, process included": statistics.median(times),
-        "commands of an idle pool, 5 s": commands,
+        f"commands of an idle pool, {IDLE_SECONDS} s": commands,
         "memory of an idle pool": memory,
     }
 
