@@ -114,7 +114,7 @@ def complete(storage: RedisStorage, count: int = 1) -> list[str]:
     return run(storage, count, COMPLETED)
 
 
-def bury(storage: RedisStorage, count: int = 1) -> list[str]:
+def make_dead(storage: RedisStorage, count: int = 1) -> list[str]:
     """New jobs in the dead letter queue."""
     return run(storage, count, DEAD)
 

@@ -13,7 +13,7 @@ from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
-from steps import MAX_CRASHES, add_one, bury, claim, complete, fail, finish
+from steps import MAX_CRASHES, add_one, claim, complete, fail, finish, make_dead
 from waiting import wait_until
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
@@ -235,7 +235,7 @@ def test_a_cursor_goes_with_json_only(queue: RedisStorage) -> None:
 
 
 def test_states_add_up(queue: RedisStorage) -> None:
-    (done,), (dead,), (failed,) = complete(queue), bury(queue), fail(queue)
+    (done,), (dead,), (failed,) = complete(queue), make_dead(queue), fail(queue)
     enqueue("true")
 
     def ids(*words: str) -> set[str]:
@@ -360,8 +360,8 @@ def test_a_result_is_that_of_the_newest_attempt(queue: RedisStorage) -> None:
 
 def test_a_result_in_unknown_words_is_cut(queue: RedisStorage) -> None:
     add_one(queue)
-    finish(queue, claim(queue)[0], DEAD, exit_code=None, detail="eaten by a bear " * 9 + "\x1b[2J")
-    assert "  eaten by a bear…  true" in run("dlq", "list").out
+    finish(queue, claim(queue)[0], DEAD, exit_code=None, detail="a reason in other words " * 9 + "\x1b[2J")
+    assert "  a reason in oth…  true" in run("dlq", "list").out
 
 
 # Colour -------------------------------------------------------------------------------------------

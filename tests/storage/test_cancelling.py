@@ -14,7 +14,6 @@ from steps import (
     add,
     add_one,
     beat,
-    bury,
     claim,
     complete,
     fail,
@@ -22,6 +21,7 @@ from steps import (
     finish,
     ids_in,
     key,
+    make_dead,
     queue_of,
     status_of,
 )
@@ -91,7 +91,7 @@ def test_not_even_if_its_worker_dies(storage: RedisStorage) -> None:
 
 
 def test_a_final_job_stays_what_it_is(storage: RedisStorage) -> None:
-    (done,), (dead,) = complete(storage), bury(storage)
+    (done,), (dead,) = complete(storage), make_dead(storage)
     cancelled = add_one(storage)
     storage.cancel([cancelled])
     assert storage.cancel([done, dead, cancelled, "feedfeed"]) == ["completed", "dead", "cancelled", "missing"]
@@ -101,7 +101,7 @@ def test_a_final_job_stays_what_it_is(storage: RedisStorage) -> None:
 
 
 def test_clear_cancels_what_is_pending_and_nothing_else(storage: RedisStorage) -> None:
-    (done,), (failed,), (dead,) = complete(storage), fail(storage), bury(storage)
+    (done,), (failed,), (dead,) = complete(storage), fail(storage), make_dead(storage)
     running = add_one(storage)
     claim(storage)
     pending = add(storage, 3)

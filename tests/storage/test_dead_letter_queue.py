@@ -14,13 +14,13 @@ from steps import (
     add,
     add_one,
     beat,
-    bury,
     claim,
     complete,
     fields_of,
     finish_all,
     ids_in,
     key,
+    make_dead,
     queue_of,
     status_of,
 )
@@ -32,7 +32,7 @@ def dlq(storage: RedisStorage) -> DeadLetterQueue:
 
 
 def test_the_newest_are_shown_first(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
-    ids = [bury(storage)[0] for _ in range(3)]
+    ids = [make_dead(storage)[0] for _ in range(3)]
     complete(storage)
     page = dlq.page(2)
     assert [job.id for job in page.jobs] == [ids[2], ids[1]]
@@ -64,7 +64,7 @@ def test_a_retried_job_starts_afresh_with_all_its_retries(storage: RedisStorage,
 
 
 def test_a_request_to_cancel_it_is_over(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
-    (job_id,) = bury(storage)
+    (job_id,) = make_dead(storage)
     storage.r.hset(storage.keys.job(job_id), "cancel_requested", "1")
     dlq.retry(job_id)
     (lease,) = claim(storage)
@@ -75,7 +75,7 @@ def test_a_request_to_cancel_it_is_over(storage: RedisStorage, dlq: DeadLetterQu
 def test_those_at_both_ends_leave_even_a_long_list(
     storage: RedisStorage, dlq: DeadLetterQueue, ends: slice
 ) -> None:
-    ids = bury(storage, 2_500)
+    ids = make_dead(storage, 2_500)
     assert storage.dlq_retry(ids[ends]) == ["retried"] * 5
     assert sorted(storage.r.lrange(key(storage, "dead_letter"), 0, -1)) == sorted(set(ids) - set(ids[ends]))
 
@@ -91,7 +91,7 @@ def test_its_old_lease_stays_stale(storage: RedisStorage, dlq: DeadLetterQueue) 
 
 
 def test_it_waits_behind_what_is_in_the_queue(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
-    (dead,) = bury(storage)
+    (dead,) = make_dead(storage)
     waiting = add(storage, 2)
     dlq.retry(dead)
     assert [lease.job_id for lease in claim(storage, 3)] == [*waiting, dead]
@@ -109,7 +109,7 @@ def test_only_a_dead_job_can_be_retried(storage: RedisStorage, dlq: DeadLetterQu
 
 
 def test_all_are_retried_in_chunks_and_leave_no_hints(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
-    ids = bury(storage, 1_200)
+    ids = make_dead(storage, 1_200)
     assert dlq.retry_all() == 1_200
     assert dlq.count() == 0
     assert storage.r.llen(key(storage, "dead_letter")) == 0
@@ -120,7 +120,7 @@ def test_all_are_retried_in_chunks_and_leave_no_hints(storage: RedisStorage, dlq
 
 
 def test_clearing_removes_them_and_tells_their_ids(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
-    ids = bury(storage, 1_200)
+    ids = make_dead(storage, 1_200)
     (done,) = complete(storage)
     told: list[str] = []
     assert dlq.clear(told.extend) == 1_200
@@ -132,12 +132,12 @@ def test_clearing_removes_them_and_tells_their_ids(storage: RedisStorage, dlq: D
 
 
 def test_only_jobs_in_the_given_state_are_deleted(storage: RedisStorage) -> None:
-    (dead,), (done,) = bury(storage), complete(storage)
+    (dead,), (done,) = make_dead(storage), complete(storage)
     assert storage.delete(JobState.DEAD, [done, "feedfeed", dead]) == [dead]
     assert storage.exist([dead, done]) == [False, True]
 
 
 def test_one_of_many_leaves_the_list_as_well(storage: RedisStorage) -> None:
-    one, two, three = bury(storage, 3)
+    one, two, three = make_dead(storage, 3)
     storage.delete(JobState.DEAD, [two])
     assert sorted(storage.r.lrange(key(storage, "dead_letter"), 0, -1)) == sorted([one, three])

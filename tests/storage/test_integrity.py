@@ -18,13 +18,13 @@ from steps import (
     add,
     add_one,
     beat,
-    bury,
     claim,
     complete,
     fail,
     finish,
     finish_all,
     key,
+    make_dead,
     prune,
     queue_of,
     status_of,
@@ -38,7 +38,7 @@ def problems(storage: RedisStorage, *, repair: bool = False) -> list[str]:
     return [problem.problem for problem in integrity.check(storage, repair=repair)]
 
 
-@pytest.mark.parametrize("make", [add, fail, bury, complete], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [add, fail, make_dead, complete], ids=lambda make: make.__name__)
 def test_what_queuectl_writes_fits_together(
     storage: RedisStorage, make: Callable[[RedisStorage], list[str]]
 ) -> None:
@@ -64,7 +64,7 @@ BROKEN: dict[str, tuple[Make, Break, str]] = {
         "is failed, but not listed so",
     ),
     "in two indexes": (
-        bury,
+        make_dead,
         lambda storage, job_id: storage.r.zadd(key(storage, "idx:pending"), {job_id: 1}),
         "is listed as pending, but it is dead",
     ),
@@ -84,7 +84,7 @@ BROKEN: dict[str, tuple[Make, Break, str]] = {
         "is pending, but not in the list jobs",
     ),
     "dead, but not in the list": (
-        bury,
+        make_dead,
         lambda storage, job_id: storage.r.delete(key(storage, "dead_letter")),
         "is dead, but not in the list dead_letter",
     ),
@@ -244,4 +244,4 @@ def test_no_false_alarm_while_workers_claim(valkey_storage: RedisStorage) -> Non
 
 def bury_many(storage: RedisStorage, total: int) -> list[str]:
     """Dead jobs, the oldest first."""
-    return [job_id for start in range(0, total, CHUNK) for job_id in bury(storage, min(CHUNK, total - start))]
+    return [job_id for start in range(0, total, CHUNK) for job_id in make_dead(storage, min(CHUNK, total - start))]

@@ -12,7 +12,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import DEAD, HANDED_BACK
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import WorkerState
-from steps import EXPIRED, add, beat, bury, claim, complete, fail, finish, key, prune
+from steps import EXPIRED, add, beat, claim, complete, fail, finish, key, make_dead, prune
 
 PERMANENT = {"config", "origin", "schema"}
 CAPPED = {"wake:default": 1, "set_aside": 1_000}
@@ -28,7 +28,7 @@ def all_keys(storage: RedisStorage) -> set[str]:
 def live_a_full_life(storage: RedisStorage) -> None:
     """A bit of everything that can happen to jobs and workers."""
     storage.set_config({"max_retries": "1"})
-    complete(storage, 3), bury(storage, 4), fail(storage, 2, delay=0), fail(storage, 2)
+    complete(storage, 3), make_dead(storage, 4), fail(storage, 2, delay=0), fail(storage, 2)
     crashing, handed_back, cancelled, *_ = add(storage, 8, variables={b"PATH": b"/bin", b"LANG": b"C"})
     storage.r.lpush(key(storage, "jobs"), "not a job", "feedfeed", crashing)
     for _ in range(6):

@@ -9,7 +9,7 @@ from queuectl.storage import RedisStorage, keys
 from queuectl.storage.calls import WorkerState
 from queuectl.storage.keys import Keys
 from queuectl.storage.scripts import names, source
-from steps import MAX_CRASHES, add, beat, bury, claim, fail
+from steps import MAX_CRASHES, add, beat, claim, fail, make_dead
 
 TABLE_ROW = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}\S", re.MULTILINE)
 NAME = re.compile(r"prefix \.\. '([^']+)'")
@@ -35,7 +35,7 @@ def indexes() -> dict[str, str]:
 def test_the_documented_names_and_types(valkey_storage: RedisStorage) -> None:
     storage = RedisStorage(valkey_storage.settings.redis_url)
     try:
-        (dead,), (failed,) = bury(storage), fail(storage)
+        (dead,), (failed,) = make_dead(storage), fail(storage)
         running, pending = add(storage, 2)
         (lease,) = claim(storage)
         beat(storage, WorkerState("host-1.1", "busy", lease.job_id, lease.fence))

@@ -19,11 +19,11 @@ from steps import (
     add_as,
     add_one,
     beat,
-    bury,
     claim,
     fail,
     finish,
     ids_in,
+    make_dead,
     new_ids,
     prune,
     queue_of,
@@ -52,7 +52,7 @@ def test_enqueue_is_refused_and_nothing_is_half_written(storage: RedisStorage) -
 
 
 def test_so_is_putting_dead_jobs_back(storage: RedisStorage) -> None:
-    (dead,) = bury(storage)
+    (dead,) = make_dead(storage)
     with full(storage), pytest.raises(ServerRefused, match="out of memory"):
         storage.dlq_retry([dead])
     assert ids_in(storage, "idx:dead") == [dead]
@@ -80,7 +80,7 @@ def test_what_is_there_is_still_worked_off(storage: RedisStorage) -> None:
 
 
 def test_room_can_be_made(storage: RedisStorage) -> None:
-    bury(storage, 3)
+    make_dead(storage, 3)
     pending, running, other = add(storage, 3)
     storage.r.lrem(storage.keys.namespace + ":jobs", 0, pending)
     claim(storage)

@@ -9,7 +9,7 @@ import pytest
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from steps import add, add_one, beat, bury, claim, complete, fail, finish, ids_in, key
+from steps import add, add_one, beat, claim, complete, fail, finish, ids_in, key, make_dead
 
 ALL = tuple(JobState)
 
@@ -38,7 +38,7 @@ def test_what_changed_last_comes_first(storage: RedisStorage) -> None:
 
 
 def test_only_jobs_in_the_states_asked_for(storage: RedisStorage) -> None:
-    (done,), (failed,), (dead,) = complete(storage), fail(storage), bury(storage)
+    (done,), (failed,), (dead,) = complete(storage), fail(storage), make_dead(storage)
     pending = add_one(storage)
     wanted = {
         JobState.COMPLETED: [done],
@@ -55,7 +55,7 @@ def test_only_jobs_in_the_states_asked_for(storage: RedisStorage) -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 50])
 def test_pages_of_any_size_hold_every_job_once(storage: RedisStorage, limit: int) -> None:
-    ids = complete(storage, 20) + bury(storage, 5) + fail(storage, 5) + add(storage, 20)
+    ids = complete(storage, 20) + make_dead(storage, 5) + fail(storage, 5) + add(storage, 20)
     found = listed(storage, limit)
     assert sorted(found) == sorted(ids)
 

@@ -6,7 +6,7 @@ import pytest
 
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from steps import add_as, bury
+from steps import add_as, make_dead
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_no_more_than_wanted(storage: RedisStorage) -> None:
 
 
 def test_a_removed_job_is_found_no_more(storage: RedisStorage) -> None:
-    (job_id,) = bury(storage)
+    (job_id,) = make_dead(storage)
     assert storage.find(job_id[:4]) == [job_id]
     storage.delete(JobState.DEAD, [job_id])
     assert storage.find(job_id[:4]) == []

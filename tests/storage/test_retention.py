@@ -9,7 +9,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD
 from queuectl.options import SETTINGS
 from queuectl.storage import RedisStorage
-from steps import add, bury, claim, complete, fail, fields_of, finish_all, ids_in, key, prune, status_of
+from steps import add, claim, complete, fail, fields_of, finish_all, ids_in, key, make_dead, prune, status_of
 
 
 def cancelled(storage: RedisStorage) -> str:
@@ -19,19 +19,19 @@ def cancelled(storage: RedisStorage) -> str:
 
 
 def test_the_young_are_kept(storage: RedisStorage) -> None:
-    complete(storage, 3), bury(storage, 3), cancelled(storage)
+    complete(storage, 3), make_dead(storage, 3), cancelled(storage)
     assert prune(storage) == []
 
 
 def test_completed_and_cancelled_jobs_go_after_their_time(storage: RedisStorage) -> None:
-    (done,), gone, (dead,) = complete(storage), cancelled(storage), bury(storage)
+    (done,), gone, (dead,) = complete(storage), cancelled(storage), make_dead(storage)
     assert set(prune(storage, completed_retention=0)) == {done, gone}
     assert storage.exist([done, gone, dead]) == [False, False, True]
     assert ids_in(storage, "idx:completed") == ids_in(storage, "idx:cancelled") == []
 
 
 def test_dead_jobs_have_a_time_of_their_own(storage: RedisStorage) -> None:
-    (done,), (dead,) = complete(storage), bury(storage)
+    (done,), (dead,) = complete(storage), make_dead(storage)
     assert prune(storage, dead_retention=0) == [dead]
     assert storage.exist([done, dead]) == [True, False]
     assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == []
@@ -48,14 +48,14 @@ def test_jobs_that_are_not_final_are_never_removed(storage: RedisStorage) -> Non
 
 def test_of_too_many_the_oldest_go(storage: RedisStorage) -> None:
     done = [complete(storage)[0] for _ in range(5)]
-    dead = [bury(storage)[0] for _ in range(3)]
+    dead = [make_dead(storage)[0] for _ in range(3)]
     assert set(prune(storage, max_finished=2)) == {*done[:3], *dead[:1]}
     assert ids_in(storage, "idx:completed") == done[3:]
     assert ids_in(storage, "idx:dead") == dead[1:]
 
 
 def test_the_config_stands_above_the_defaults(storage: RedisStorage) -> None:
-    (done,), (dead,) = complete(storage), bury(storage)
+    (done,), (dead,) = complete(storage), make_dead(storage)
     QueueManager(storage).configure({"completed_retention": 0, "dead_retention": 1000})
     assert prune(storage, dead_retention=0) == [done]
     assert storage.exist([done, dead]) == [False, True]
@@ -64,7 +64,7 @@ def test_the_config_stands_above_the_defaults(storage: RedisStorage) -> None:
 @pytest.mark.parametrize("rubbish", ["", "soon", "nan", "-nan", "-1", "-inf", "1e999", "0x0", " 0", "0 "])
 @pytest.mark.parametrize("name", ["completed_retention", "dead_retention", "max_finished"])
 def test_a_setting_that_is_none_removes_nothing(storage: RedisStorage, name: str, rubbish: str) -> None:
-    complete(storage, 2), bury(storage, 2)
+    complete(storage, 2), make_dead(storage, 2)
     storage.set_config({name: rubbish})
     assert prune(storage) == []
     assert QueueManager(storage).config()[name] == (SETTINGS[name].default, False)
@@ -95,7 +95,7 @@ def test_an_index_entry_of_another_state_is_dropped_and_the_job_kept(storage: Re
 
 
 def test_stale_hints_leave_a_long_dead_letter_list(storage: RedisStorage) -> None:
-    ids = bury(storage, 2_500)
+    ids = make_dead(storage, 2_500)
     middle = ids[1_100:1_200]
     storage.dlq_retry(middle)  # the list is too long to be searched for them
     assert storage.r.llen(key(storage, "dead_letter")) == 2_500
@@ -106,7 +106,7 @@ def test_stale_hints_leave_a_long_dead_letter_list(storage: RedisStorage) -> Non
 
 
 def test_jobs_that_die_again_and_again_do_not_lengthen_it_for_ever(storage: RedisStorage) -> None:
-    ids = bury(storage, 1_500)
+    ids = make_dead(storage, 1_500)
     for _ in range(4):
         storage.dlq_retry(ids[:400])
         finish_all(storage, claim(storage, 400), DEAD)

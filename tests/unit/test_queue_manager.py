@@ -14,7 +14,7 @@ from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, SHELL
 from queuectl.model.lifecycle import JobState
 from queuectl.options import JobOptions
 from queuectl.storage import RedisStorage
-from steps import add_as, bury, claim, complete, fields_of, queue_of
+from steps import add_as, claim, complete, fields_of, make_dead, queue_of
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_cancel_by_prefix_tells_the_id(manager: QueueManager, storage: RedisStor
 
 def test_status_counts_every_state(manager: QueueManager, storage: RedisStorage) -> None:
     assert manager.status()[:4] == (dict.fromkeys(JobState, 0), [], False, [])
-    complete(storage, 2), bury(storage)
+    complete(storage, 2), make_dead(storage)
     manager.enqueue(b"true"), manager.enqueue(b"true")
     claim(storage)
     counts = manager.status().jobs

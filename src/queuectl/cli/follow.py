@@ -127,7 +127,7 @@ def follow_job(
     """Print a job's output as it comes, of all its attempts, until the job is over.
 
     ``meanwhile`` is called about ten times a second. ``writes_here`` tells whether a job's output is certain to
-    be found here, so that there was none if there is none.
+    be found here, so that an empty log means that it printed nothing.
     """
     with closing(Following(app, job_id, out, from_first=True)) as following:
         _follow([following], meanwhile)

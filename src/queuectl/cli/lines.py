@@ -8,7 +8,7 @@ from queuectl.errors import InvalidInput
 
 
 def read_commands(source: str, by_null: bool) -> list[bytes]:
-    """All commands in a file, or in standard input for ``-``; InvalidInput if there is none, or one is none."""
+    """All commands in a file, or in standard input for ``-``; InvalidInput for a line that is no command."""
     try:
         if source == "-":
             if sys.stdin.isatty():

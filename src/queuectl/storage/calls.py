@@ -200,7 +200,7 @@ def fsck_hints(state: JobState, job_ids: Sequence[str], before: str, repair: boo
 
 
 def watch(job_id: str) -> Call[str]:
-    """Ask for the job's failures and its end to be published; gives its state now, empty when there is none."""
+    """Ask for the job's failures and its end to be published; gives its state now, empty when it does not exist."""
     return Call("watch", (job_id,), bytes.decode)
 
 

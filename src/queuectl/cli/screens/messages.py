@@ -46,7 +46,7 @@ def complain(error: QueuectlError) -> None:
 
 
 def _fitted(text: str, stream: str, command: str) -> list[str]:
-    """Lines that a terminal shows whole; one line where there is none. No word is broken: it may be copied."""
+    """Lines that a terminal shows whole; elsewhere one line. No word is broken: it may be copied."""
     width = terminal_width() if stream == "stdout" else shutil.get_terminal_size().columns
     if (stream == "stderr" and not is_terminal(stream)) or len(text) + len(command) < width:
         return [f"{text} {command}".rstrip()]

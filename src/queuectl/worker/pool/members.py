@@ -115,7 +115,7 @@ class Members:
             member.tell(message)
 
     def let_go(self) -> None:
-        """In a child: a runner has lost its pool when the pool itself is gone, whoever else lives."""
+        """In a child: a runner has lost its pool when the pool itself is gone, even while others live."""
         for member in self._running.values():
             member.close()
 

@@ -2,7 +2,7 @@
 -- uses: keys time state crash
 local DUE_AT_ONCE = 100
 
--- When the first job of an index is due; math.huge if there is none.
+-- When the first job of an index is due; math.huge if it is empty.
 local function first_due(state)
   return tonumber(call('ZRANGE', INDEX[state], 0, 0, 'WITHSCORES')[2] or math.huge)
 end
