@@ -18,6 +18,7 @@ from benchmarks.extent import Extent
 from benchmarks.figures import Figure
 from benchmarks.sandbox import Sandbox
 from queuectl.model.lifecycle import JobState
+from queuectl.storage.calls.workers import overview
 
 TITLE = "1,000 jobs at a time in one pool"
 
@@ -68,12 +69,12 @@ def measure(extent: Extent) -> list[Figure]:
 
 
 def _run(sandbox: Sandbox, pid: int, pool: Sequence[int], slots: int, jobs: int) -> Round:
-    ids = {each for chunk in sandbox.manager.enqueue_many([b"sleep 1"] * jobs) for each in chunk}
+    ids = set(sandbox.manager.enqueue_many([b"sleep 1"] * jobs))
     runners = [member for member in pool if member != pid]
     samples: list[Sample] = []
     megabytes = 0.0
     while sandbox.unfinished():
-        counts = sandbox.storage.overview().jobs
+        counts = sandbox.storage.run(overview()).jobs
         over = jobs - counts[JobState.PENDING] - counts[JobState.PROCESSING]
         running = sum(map(processes.child_count, runners))
         samples.append(Sample(time.time(), running, counts[JobState.PROCESSING], over))

@@ -40,8 +40,7 @@ def xargs(commands: Sequence[bytes], workers: int) -> float:
 def queuectl(sandbox: Sandbox, commands: Sequence[bytes], workers: int) -> Drained:
     """The same for a pool; the queue is emptied before."""
     sandbox.empty()
-    for _ in sandbox.manager.enqueue_many(commands):
-        pass
+    sandbox.manager.enqueue_many(commands)
     process = burst(sandbox, workers)
     done = sandbox.completed()
     drain = max(job.finished_at or 0.0 for job in done) - min(job.started_at or 0.0 for job in done)

@@ -33,7 +33,6 @@ def bytes_each(sandbox: Sandbox, jobs: int) -> float:
     commands = [f"python train.py --data /srv/data/run --seed {number:016}".encode() for number in range(jobs)]
     assert len(commands[-1]) == COMMAND_BYTES
     before = int(sandbox.info("memory")["used_memory"])
-    for _ in sandbox.manager.enqueue_many(commands):
-        pass
+    sandbox.manager.enqueue_many(commands)
     sandbox.settle()
     return (int(sandbox.info("memory")["used_memory"]) - before) / jobs

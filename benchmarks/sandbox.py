@@ -19,6 +19,7 @@ from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from queuectl.storage.scripts import CHUNK
 
 PROGRAM = str(Path(sys.executable).with_name("queuectl"))
@@ -96,7 +97,7 @@ class Sandbox:
 
     def unfinished(self) -> int:
         """Jobs that are not in a final state."""
-        jobs = self.storage.overview().jobs
+        jobs = self.storage.run(overview()).jobs
         return jobs[JobState.PENDING] + jobs[JobState.PROCESSING] + jobs[JobState.FAILED]
 
     def completed(self) -> list[Job]:

@@ -23,6 +23,7 @@ from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD, Outcome
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls import leases
 from queuectl.storage.scripts import CHUNK
 
 TITLE = "Many jobs against few: one call of each"
@@ -81,20 +82,21 @@ def _operations(storage: RedisStorage) -> Operations:
         f"list --state pending, first {PAGE}": lambda: manager.page([JobState.PENDING], PAGE),
         "look up a short id": lambda: manager.resolve(last[:8]),
         "enqueue": lambda: manager.enqueue(b"echo hello"),
-        "claim": lambda: leases.extend(storage.claim("bench", lease_seconds=3600, want=1).leases),
-        "finish": lambda: storage.finish([(leases.pop(), Outcome(COMPLETED, 0), "bench-1")]),
+        "claim": lambda: leases.extend(storage.run(leases.claim("bench", lease_seconds=3600, want=1)).leases),
+        "finish": lambda: storage.run(leases.finish([(leases.pop(), Outcome(COMPLETED, 0), "bench-1")])),
     }
 
 
 def _filled(storage: RedisStorage, size: int) -> RedisStorage:
     """A queue with so many jobs in it."""
-    for _ in QueueManager(storage).enqueue_many([f"echo job number {number}".encode() for number in range(size)]):
-        pass
+    QueueManager(storage).enqueue_many([f"echo job number {number}".encode() for number in range(size)])
     left = size // 2
     while left > 0:
-        leases = storage.claim("bench", lease_seconds=3600, want=min(left, CHUNK)).leases
-        verdicts = [DEAD if number % DEAD_ONE_IN == 0 else COMPLETED for number in range(len(leases))]
-        results = [(lease, Outcome(verdict, 0), "bench-1") for lease, verdict in zip(leases, verdicts, strict=True)]
-        storage.finish(results)
-        left -= len(leases)
+        claimed = storage.run(leases.claim("bench", lease_seconds=3600, want=min(left, CHUNK))).leases
+        verdicts = [DEAD if number % DEAD_ONE_IN == 0 else COMPLETED for number in range(len(claimed))]
+        results = [
+            (lease, Outcome(verdict, 0), "bench-1") for lease, verdict in zip(claimed, verdicts, strict=True)
+        ]
+        storage.run(leases.finish(results))
+        left -= len(claimed)
     return storage

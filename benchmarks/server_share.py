@@ -23,9 +23,10 @@ from queuectl.model.job import Lease
 from queuectl.model.outcome import COMPLETED, Outcome
 from queuectl.server import binary, wire
 from queuectl.server.wire import Answer
-from queuectl.storage import RedisStorage, calls
+from queuectl.storage import RedisStorage
+from queuectl.storage.calls import leases
+from queuectl.storage.calls.jobs import NewJob, enqueue
 from queuectl.storage.scripts import CHUNK, command
-from queuectl.storage.submit import NewJob, enqueue
 
 TITLE = "Processor time of the server for one job"
 
@@ -79,20 +80,20 @@ class _Share:
 
     def drain(self) -> None:
         for _ in range(0, self._jobs, CHUNK):
-            leases = self._storage.run(calls.claim(RUNNER, 30, CHUNK)).leases
-            self._storage.run(calls.finish([_completed(lease) for lease in leases]))
+            claimed = self._storage.run(leases.claim(RUNNER, 30, CHUNK)).leases
+            self._storage.run(leases.finish([_completed(lease) for lease in claimed]))
 
     def drain_singly(self) -> None:
         done: list[Lease] = []
         for _ in range(self._jobs + 1):
-            claim = calls.claim(RUNNER, 30, 1)
-            results = [calls.finish([_completed(lease)]) for lease in done]
+            claim = leases.claim(RUNNER, 30, 1)
+            results = [leases.finish([_completed(lease)]) for lease in done]
             commands = [command(call, self._storage.keys.namespace, cached=True) for call in (*results, claim)]
             done = claim.parse(self._storage.exchange(commands)[-1]).leases
 
     def claim_nothing(self) -> None:
         for _ in range(self._jobs):
-            self._storage.run(calls.claim(RUNNER, 30, 1))
+            self._storage.run(leases.claim(RUNNER, 30, 1))
 
     def ping(self) -> None:
         for _ in range(self._jobs):

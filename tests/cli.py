@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import overview
 from waiting import wait_until
 
 LONGEST_SECONDS = 60.0
@@ -144,7 +145,7 @@ def pool(
 
     It must not have shown a traceback by then.
     """
-    before = set(storage.overview().workers)
+    before = set(storage.run(overview()).workers)
     words = ["worker", "start", "--count", str(count), "--grace", str(grace), *options]
     # A file, not a pipe: a runner that outlives its pool would hold up who reads to the end.
     with tempfile.TemporaryFile() as said:
@@ -155,7 +156,7 @@ def pool(
 
         def is_up() -> bool:
             assert process.poll() is None, messages()
-            return len(set(storage.overview().workers) - before) == count
+            return len(set(storage.run(overview()).workers) - before) == count
 
         try:
             wait_until(is_up)
@@ -182,7 +183,7 @@ def runners_of(process: subprocess.Popen[bytes]) -> list[int]:
 
 def job(storage: RedisStorage, job_id: str) -> Job:
     """A job as the server has it."""
-    found = storage.job(job_id)
+    found = reads.job(storage, job_id)
     assert found is not None
     return found
 

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
-from queuectl.storage import RedisStorage, calls
-from queuectl.storage.calls import Claim, Pulse, WorkerState
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls import leases as calls
+from queuectl.storage.calls.jobs import NewJob, enqueue
+from queuectl.storage.calls.leases import Claim
+from queuectl.storage.calls.workers import Pulse, WorkerState, heartbeat
 from queuectl.storage.codec import mapping
 from queuectl.storage.scripts import CHUNK, Call, source
-from queuectl.storage.submit import NewJob, enqueue
 
 MAX_CRASHES = 5
 """Workers that may die under one job; `test_key_names` holds it to the scripts."""
@@ -71,7 +74,7 @@ def claim(
 
 def look(storage: RedisStorage, want: int = 1, *, runner: str = "pool", lease_seconds: float = LONG) -> Claim:
     """Claim; gives the whole answer."""
-    return storage.claim(runner, lease_seconds=lease_seconds, want=want)
+    return storage.run(calls.claim(runner, lease_seconds=lease_seconds, want=want))
 
 
 def finish(
@@ -87,7 +90,7 @@ def finish(
 ) -> str:
     """Report on one lease; gives the job's state now, or "stale"."""
     outcome = Outcome(verdict, exit_code, cause, detail, duration, delay)
-    (state,) = storage.finish([(lease, outcome, "pool.1")])
+    (state,) = storage.run(calls.finish([(lease, outcome, "pool.1")]))
     return state
 
 
@@ -96,7 +99,9 @@ def finish_all(storage: RedisStorage, leases: Sequence[Lease], verdict: str, del
     states: list[str] = []
     for start in range(0, len(leases), CHUNK):
         chunk = leases[start : start + CHUNK]
-        states += storage.finish([(lease, Outcome(verdict, 1, "exit:1", delay=delay), "pool.1") for lease in chunk])
+        states += storage.run(
+            calls.finish([(lease, Outcome(verdict, 1, "exit:1", delay=delay), "pool.1") for lease in chunk])
+        )
     return states
 
 
@@ -133,20 +138,31 @@ def beat(
     waiting: Sequence[Lease] = (),
 ) -> Pulse:
     """One heartbeat."""
-    return storage.heartbeat(
-        runner,
-        "host",
-        4711,
-        lease_seconds=lease_seconds,
-        life_seconds=life_seconds,
-        workers=workers,
-        waiting=waiting,
+    return storage.run(
+        heartbeat(
+            runner,
+            "host",
+            4711,
+            lease_seconds=lease_seconds,
+            life_seconds=life_seconds,
+            workers=workers,
+            waiting=waiting,
+        )
     )
+
+
+def recover(storage: RedisStorage, dead_runners: Sequence[str]) -> int:
+    """Free all leases of dead runners; gives how many."""
+    skip, total = storage.run(calls.recover(dead_runners))
+    while skip >= 0:
+        skip, freed = storage.run(calls.recover(dead_runners, skip))
+        total += freed
+    return total
 
 
 def prune(storage: RedisStorage, **changes: float) -> list[str]:
     """One call of prune with the built-in retention, or with these ``changes`` of it."""
-    call = calls.prune()
+    call = jobs.prune()
     arguments = list(call.arguments)
     for name, value in changes.items():
         arguments[arguments.index(name) + 1] = value
@@ -154,7 +170,7 @@ def prune(storage: RedisStorage, **changes: float) -> list[str]:
 
 
 def status_of(storage: RedisStorage, job_id: str) -> JobState:
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None, f"job {job_id} is gone"
     return job.state
 

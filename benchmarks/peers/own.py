@@ -36,8 +36,7 @@ class Queuectl(Peer):
     def enqueue(self, commands: Sequence[str]) -> float:
         lines = [command.encode() for command in commands]
         begun = time.perf_counter()
-        for _ in self._sandbox.manager.enqueue_many(lines):
-            pass
+        self._sandbox.manager.enqueue_many(lines)
         return time.perf_counter() - begun
 
     def start(self, workers: int) -> subprocess.Popen[bytes]:

@@ -24,11 +24,11 @@ def run(arguments: list[str]) -> int | None:
     from queuectl.errors import QueuectlError
 
     try:
-        from queuectl.manager.producer import Producer
+        from queuectl.manager.queue_manager import QueueManager
         from queuectl.options import JobOptions
-        from queuectl.storage.session import Session
+        from queuectl.storage import RedisStorage
 
-        job_id = Producer(Session()).enqueue(command, JobOptions(**options))
+        job_id = QueueManager(RedisStorage()).enqueue(command, JobOptions(**options))
     except QueuectlError as error:
         from queuectl.cli.screens.messages import complain
 

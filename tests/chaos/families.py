@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import cli
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import overview
 from waiting import wait_until
 
 GRACE_SECONDS = 0.5
@@ -93,7 +94,7 @@ def _second_signal(trial: Trial) -> None:
 
 
 def _states(trial: Trial) -> list[str]:
-    return [worker.status for worker in trial.queue.workers(trial.queue.overview().workers)]
+    return [worker.status for worker in reads.workers(trial.queue, trial.queue.run(overview()).workers)]
 
 
 def _kill_all_and_start_another(trial: Trial) -> float:

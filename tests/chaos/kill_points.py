@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import queuectl.worker.pool.members
 from queuectl import settings
-from queuectl.manager.producer import Producer
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 from queuectl.storage.link import Link
 from queuectl.worker.options import PoolOptions
@@ -86,7 +86,7 @@ def _prepare(folder: Path) -> history.Recorder:
     storage = RedisStorage()
     try:
         for name in WORKLOAD:
-            job_id = Producer(storage).enqueue(KINDS[name].command.encode(), KINDS[name].options)
+            job_id = QueueManager(storage).enqueue(KINDS[name].command.encode(), KINDS[name].options)
             recorder.note("acknowledged", job=name, ids=[job_id])
     finally:
         storage.close()

@@ -15,7 +15,7 @@ import cli
 from queuectl.errors import QueuectlError
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
 from waiting import wait_until
 
 from .network import Network
@@ -82,7 +82,7 @@ def _broken(found: dict[str, Any], job: Job, seconds: float) -> list[str]:
 def _wait_for_end(storage: RedisStorage, job_id: str, seconds: float = 60) -> Job:
     def over() -> Job | None:
         try:
-            job = storage.job(job_id)
+            job = reads.job(storage, job_id)
         except QueuectlError:
             return None
         return job if job and job.state in (JobState.COMPLETED, JobState.DEAD) else None

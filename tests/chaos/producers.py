@@ -14,7 +14,7 @@ from typing import Protocol
 
 from cli import Answer, finish, spawn
 from queuectl.errors import QueuectlError
-from queuectl.manager.producer import Producer
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
 
 from .history import Recorder
@@ -71,13 +71,12 @@ class ByProgram:
     durable = False
 
     def __init__(self, *, durable: bool) -> None:
-        self._producer = Producer(RedisStorage())
+        self._manager = QueueManager(RedisStorage())
 
     def __call__(self, kind: Kind, count: int) -> tuple[list[str], int, str]:
         ids: list[str] = []
         try:
-            for chunk in self._producer.enqueue_many([kind.command.encode()] * count, kind.options):
-                ids += chunk
+            self._manager.enqueue_many([kind.command.encode()] * count, kind.options, on_added=ids.extend)
         except QueuectlError as error:
             return ids, count - len(ids), error.message
         return ids, 0, ""

@@ -18,6 +18,7 @@ from cli import end_everything
 from queuectl.errors import QueuectlError
 from queuectl.model.lifecycle import JobState
 from queuectl.server.embedded import EmbeddedServer
+from queuectl.storage.calls.workers import overview
 
 from . import history, survey
 from .nemesis import NEMESES, Storm
@@ -154,7 +155,7 @@ def _until_done(system: System) -> None:
         system.keep_up()
         try:
             with survey.server() as queue:
-                jobs = queue.overview().jobs
+                jobs = queue.run(overview()).jobs
             left = {state.value: jobs[state] for state in UNFINISHED}
         except QueuectlError:
             left = {"unknown": 1}

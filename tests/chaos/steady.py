@@ -12,8 +12,9 @@ from statistics import median
 from typing import Any
 
 import cli
-from queuectl.manager.producer import Producer
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 
 from .kinds import KINDS
 from .run import in_folder, sandbox
@@ -60,13 +61,12 @@ def perform(minutes: float, folder: Path) -> dict[str, Any]:
     while (now := time.monotonic() - began) < seconds:
         rounds += 1
         for kind in KINDS.values():
-            for ids in Producer(queue).enqueue_many([kind.command.encode()] * kind.share, kind.options):
-                added += len(ids)
+            added += len(QueueManager(queue).enqueue_many([kind.command.encode()] * kind.share, kind.options))
         if now >= next_sample:
             samples.append({"at": round(now, 1), **sample(system, queue)})
             next_sample += seconds / SAMPLES
         time.sleep(max(0.0, began + rounds * ROUND_SECONDS - time.monotonic()))
-    states = {state.value: count for state, count in queue.overview().jobs.items()}
+    states = {state.value: count for state, count in queue.run(overview()).jobs.items()}
     queue.close()
     system.drain(120)
     system.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cli
 from queuectl.logs.layout import Run, Segment, parse
 from queuectl.server.embedded import EmbeddedServer
+from queuectl.storage.calls.workers import overview
 
 from . import survey
 
@@ -160,7 +161,7 @@ class System:
     def aftermath(self) -> dict[str, Any]:
         """All that is there when everything is over."""
         with survey.server() as queue:
-            overview = queue.overview()
+            now = queue.run(overview())
             seen = {
                 "jobs": survey.jobs(queue),
                 "survey": survey.look(queue),
@@ -172,7 +173,7 @@ class System:
         logs = [path.name for path in (self.home / "logs").glob("*/*")]
         return {
             **seen,
-            "overview": {state.value: count for state, count in overview.jobs.items()},
+            "overview": {state.value: count for state, count in now.jobs.items()},
             "logs": {name: _job_of(name) for name in logs},
             "records": [path.name for path in (self.home / "pools").iterdir() if path.name != "messages.log"],
             "processes": [[p.pid, p.command.decode(errors="replace")] for p in self.processes() if p.is_jobs],

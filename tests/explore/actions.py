@@ -14,10 +14,10 @@ from queuectl.model import job as model
 from queuectl.model import outcome as verdicts
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.model.outcome import Outcome
-from queuectl.storage import calls
-from queuectl.storage.calls import WorkerState
+from queuectl.storage.calls import integrity, jobs, leases, workers
+from queuectl.storage.calls.jobs import NewJob, enqueue
+from queuectl.storage.calls.workers import WorkerState
 from queuectl.storage.scripts import Call, Command
-from queuectl.storage.submit import NewJob, enqueue
 
 from .clients import CUT_OFF, DEAD, FREED, GONE, UP, Clients, Lease, Result, Runner, name_of
 from .records import NAMESPACE, Records
@@ -134,13 +134,13 @@ def claim(now: Situation) -> Iterator[Step]:
 
 
 def _claim(runner: Runner, want: int) -> Step:
-    def learn(clients: Clients, claim: calls.Claim) -> Clients:
+    def learn(clients: Clients, claim: leases.Claim) -> Clients:
         given = _given(claim)
         return clients.having(runner._replace(knows=(*runner.knows, *given), given=given or runner.given))
 
     return Step(
         *(f"{runner.text} claims {want or 'none'}", "claim"),
-        call=calls.claim(runner.name, LONG_SECONDS, want),
+        call=leases.claim(runner.name, LONG_SECONDS, want),
         first=(POP_TOKEN,),
         learn=learn,
         healthy=True,
@@ -153,7 +153,7 @@ def _unheard_claim(runner: Runner) -> Learn:
     return lambda clients, claim: clients.having(runner._replace(given=_given(claim) or runner.given))
 
 
-def _given(claim: calls.Claim) -> tuple[Lease, ...]:
+def _given(claim: leases.Claim) -> tuple[Lease, ...]:
     return tuple((lease.job_id, lease.fence) for lease in claim.leases)
 
 
@@ -203,7 +203,7 @@ def _disown(runner: Runner, known: tuple[Lease, ...]) -> Step:
     twice = len({job for job, _ in known}) < len(known)
     return Step(
         *(f"{runner.text} connects again and disowns what it does not know", "disown twice" if twice else "disown"),
-        call=calls.disown(runner.name, [_lease(lease) for lease in known]),
+        call=leases.disown(runner.name, [_lease(lease) for lease in known]),
         learn=_becomes(runner, UP),
         healthy=True,
         runner=runner.name,
@@ -268,7 +268,7 @@ def _verdict_text(verdict: str, pause: float) -> str:
 
 def _finish(runner: Runner, results: list[Result]) -> Call[Any]:
     worker = f"{runner.name}-1"
-    return calls.finish(
+    return leases.finish(
         [
             (_lease((job, fence)), Outcome(verdict, 1, "exit:1", delay=pause), worker)
             for job, fence, verdict, pause in results
@@ -319,7 +319,7 @@ def beat(runner: Runner) -> Step:
     busy = [WorkerState(f"{runner.name}-1", "busy", *lease) for lease in runner.knows[:1]]
     return Step(
         *(f"{runner.text} sends its heartbeat", "heartbeat"),
-        call=calls.heartbeat(
+        call=workers.heartbeat(
             *(runner.name, "host", 1),
             lease_seconds=LONG_SECONDS,
             life_seconds=1_000_000,
@@ -376,7 +376,7 @@ def die(now: Situation) -> Iterator[Step]:
         elif runner.phase == DEAD:
             yield Step(
                 *(f"the leases of {runner.text} are freed", "recover"),
-                call=calls.recover([runner.name], 0),
+                call=leases.recover([runner.name], 0),
                 learn=_becomes(dead, FREED),
                 runner=runner.name,
             )
@@ -387,7 +387,7 @@ def die(now: Situation) -> Iterator[Step]:
 def _retire(runner: Runner) -> Step:
     return Step(
         *(f"{runner.text} is forgotten", "retire"),
-        call=calls.retire(runner.name, [f"{runner.name}-1"]),
+        call=workers.retire(runner.name, [f"{runner.name}-1"]),
         learn=_becomes(runner, GONE),
         runner=runner.name,
     )
@@ -411,7 +411,7 @@ def cancel(now: Situation) -> Iterator[Step]:
 
         yield Step(
             *(f"{name_of(job)} is cancelled by somebody", "cancel"),
-            call=calls.cancel([job]),
+            call=jobs.cancel([job]),
             learn=learn,
             jobs=(job,),
         )
@@ -424,7 +424,7 @@ def clear(now: Situation) -> Iterator[Step]:
     if pending:
         yield Step(
             *("the queue is cleared", "clear"),
-            call=calls.clear(""),
+            call=jobs.clear(""),
             learn=lambda clients, _: clients._replace(promised=clients.promised | pending),
             cost=1,
         )
@@ -436,7 +436,7 @@ def retry_dead(now: Situation) -> Iterator[Step]:
     for job in now.clients.jobs:
         yield Step(
             *(f"{name_of(job)} is retried by somebody", "dlq_retry"),
-            call=calls.dlq_retry([job]),
+            call=jobs.dlq_retry([job]),
             cost=1,
             jobs=(job,),
         )
@@ -448,7 +448,7 @@ def remove(now: Situation) -> Iterator[Step]:
     for job in now.clients.jobs:
         yield Step(
             *(f"{name_of(job)} is deleted if it is dead", "delete"),
-            call=calls.delete(JobState.DEAD, [job]),
+            call=jobs.delete(JobState.DEAD, [job]),
             learn=_removed,
             cost=1,
             jobs=(job,),
@@ -458,7 +458,7 @@ def remove(now: Situation) -> Iterator[Step]:
         for why, limits in (("for their age", by_age), ("for their number", ("max_finished", 0))):
             yield Step(
                 *(f"finished jobs are removed {why}", "prune"),
-                call=calls.prune(),
+                call=jobs.prune(),
                 first=(("HSET", key("config"), *limits),),
                 then=(("DEL", key("config")),),
                 learn=_removed,
@@ -478,9 +478,9 @@ def _removed(clients: Clients, gone: list[str]) -> Clients:
 def stop_and_resume(now: Situation) -> Iterator[Step]:
     """Somebody stops all workers, and lets them go on."""
     if now.records.stopped:
-        yield Step("the workers are resumed", "resume", call=calls.resume(), healthy=True)
+        yield Step("the workers are resumed", "resume", call=workers.resume(), healthy=True)
     else:
-        yield Step("the workers are stopped", "stop", call=calls.stop(), cost=1)
+        yield Step("the workers are stopped", "stop", call=workers.stop(), cost=1)
 
 
 @action
@@ -488,6 +488,6 @@ def ask(now: Situation) -> Iterator[Step]:
     """Somebody waits for a job's end; and `fsck --repair` looks at all jobs, in the middle of it all."""
     for job in now.clients.jobs:
         if "ties" not in now.records.jobs.get(job, {}):
-            yield Step(f"somebody waits for {name_of(job)}", "watch", call=calls.watch(job), cost=1, jobs=(job,))
+            yield Step(f"somebody waits for {name_of(job)}", "watch", call=jobs.watch(job), cost=1, jobs=(job,))
     if now.clients.jobs:
-        yield Step("fsck repairs all jobs", "fsck", call=calls.fsck_jobs(now.clients.jobs, True))
+        yield Step("fsck repairs all jobs", "fsck", call=integrity.fsck_jobs(now.clients.jobs, repair=True))

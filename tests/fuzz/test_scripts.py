@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import example, given
@@ -11,10 +12,13 @@ from hypothesis import strategies as st
 from fuzz.examples import fuzzed, values, words
 from fuzz.test_records import IDS, NUMBERS, STATES
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, QueuectlError
+from queuectl.manager.config import QueueConfig
 from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.selection import resolve
 from queuectl.model.lifecycle import JobState
 from queuectl.settings import load
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, config
+from queuectl.storage.calls import workers
 from queuectl.storage.scripts import names, source
 from servers import Server
 from steps import add, add_one, claim, finish, status_of
@@ -49,7 +53,7 @@ def test_any_arguments(storage: RedisStorage, calls: list[tuple[str, list[bytes]
         storage.exchange([("EVAL", source(name), 1, NAMESPACE, *given_)], raise_errors=False)
     assert outside(storage) == []
     # What a stranger may have set: a stop, a newer schema, foreign entries. The queue itself still works.
-    storage.resume()
+    storage.run(workers.resume())
     storage.exchange([("DEL", f"{NAMESPACE}:schema")])
     good = add_one(storage)
     for _ in range(20):
@@ -81,13 +85,13 @@ def test_no_namespace_reaches_into_another(valkey_server: Server, storage: Redis
         (lease,) = claim(other)
         assert lease.job_id == job_id
         finish(other, lease)
-        other.stop()
+        other.run(workers.stop())
         keys = other.exchange([("KEYS", "*")])[0]
         own = [key for key in keys if key.startswith(f"{name}:".encode())]
         mine = [key for key in keys if key.startswith(b"fuzzed:")]
         assert sorted(own + mine) == sorted(keys)
         assert QueueManager(other).clear() == 0
-        other.reset_config()
+        config.reset_config(other)
         assert storage.exchange([("DUMP", storage.keys.job(bystander))]) == before
         assert [one.job_id for one in claim(storage, 5)] == [bystander]
     finally:
@@ -101,7 +105,7 @@ def test_no_id_or_prefix_reaches_another_key(storage: RedisStorage, given_: str)
     bystander = add_one(storage)
     before = sorted(storage.exchange([("KEYS", "*")])[0])
     manager = QueueManager(storage)
-    for use in (manager.resolve, manager.job, manager.cancel):
+    for use in (partial(resolve, storage), manager.job, manager.cancel):
         try:
             use(given_)
         except (JobNotFound, AmbiguousId):
@@ -117,7 +121,7 @@ def test_no_setting_writes_a_field_of_its_own(storage: RedisStorage, name: str, 
     storage.r.flushall()
     for key in (name, "max_retries", "timeout"):
         try:
-            QueueManager(storage).configure({key: value})  # type: ignore[dict-item]
+            QueueConfig(storage).change({key: value})  # type: ignore[dict-item]
         except (InvalidInput, KeyError):
             continue
         stored = storage.exchange([("HGET", storage.keys.config, key)])[0]

@@ -20,7 +20,8 @@ from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.settings import load
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import overview
 from queuectl.worker.runner.connections import Connections
 from servers import TcpServer
 from steps import look
@@ -57,18 +58,18 @@ def test_workers_say_that_the_server_was_emptied_and_go_on_with_new_jobs(queue: 
     with overheard_pool("--lease", "1") as (_, said):
         job_id = enqueue("sleep 1000")
         wait_until(lambda: processes_of(job_id))
-        wait_until(lambda: queue.overview().workers)
+        wait_until(lambda: queue.run(overview()).workers)
         queue.r.flushall()
         wait_until(lambda: "has vanished" in said())
         wait_until(lambda: not processes_of(job_id))
         wait_for(queue, enqueue("true"), COMPLETED)
-    assert queue.job(job_id) is None
+    assert reads.job(queue, job_id) is None
 
 
 def test_who_follows_a_job_that_is_gone_is_told(queue: RedisStorage) -> None:
     with pool(queue):
         process = spawn("run", "sleep 1000")
-        wait_until(lambda: queue.overview().jobs[PROCESSING] == 1)
+        wait_until(lambda: queue.run(overview()).jobs[PROCESSING] == 1)
         queue.r.flushall()
         answer = cli.finish(process)
     assert answer.code == 3
@@ -131,7 +132,7 @@ def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -
         limits_of_held = ["--memory", "1G", "--cpu-time", "100", "--max-processes", "50"]
         held = enqueue(*limits_of_held, "while [ ! -e gate ]; do sleep 0.05; done")
         wait_until(lambda: processes_of(held))
-        wait_until(lambda: len(queue.overview().workers) == 2)
+        wait_until(lambda: len(queue.run(overview()).workers) == 2)
         limits = {pid: resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in runners_of(process)}
         for pid, (_, hard) in limits.items():
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (0, hard))
@@ -147,7 +148,7 @@ def test_a_runner_that_can_open_no_file_keeps_what_it_has(queue: RedisStorage) -
 
 
 def test_whether_a_server_is_lost_can_be_told_without_a_free_descriptor(queue: RedisStorage) -> None:
-    queue.overview()  # starts the server
+    queue.run(overview())  # starts the server
     connections = Connections(load())
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
@@ -167,10 +168,12 @@ def test_a_runner_that_stood_still_starts_no_job_whose_lease_has_ended(queue: Re
         (runner,) = runners_of(process)
         os.kill(runner, signal.SIGSTOP)
         claimed = queue.r.zrange("queuectl:running", 0, -1)
-        wait_until(lambda: look(queue, 0).pending + queue.overview().jobs[COMPLETED] == 300)  # it ends the leases
+        wait_until(
+            lambda: look(queue, 0).pending + queue.run(overview()).jobs[COMPLETED] == 300
+        )  # it ends the leases
         before = len(ran.read_text().splitlines())
         os.kill(runner, signal.SIGCONT)
-        wait_until(lambda: queue.overview().jobs[COMPLETED] == 300)
+        wait_until(lambda: queue.run(overview()).jobs[COMPLETED] == 300)
     begun = {tuple(line.split()) for line in ran.read_text().splitlines()[before:]}
     assert len(claimed) > 1
     assert len(begun & {(job_id, "1") for job_id in claimed}) <= 1  # the one that was just being started
@@ -204,7 +207,7 @@ def test_a_slow_line_costs_no_lease(line: Proxy) -> None:
 def test_an_idle_runner_renews_what_it_claims_over_a_slow_line_in_time(line: Proxy) -> None:
     """Idle, it beats half as often; its first lease must not wait for the longer of the two pauses."""
     with overheard_pool("--lease", "2"), closing(RedisStorage()) as storage:
-        wait_until(lambda: storage.overview().workers)
+        wait_until(lambda: storage.run(overview()).workers)
         (name,) = storage.r.keys("queuectl:worker:*")
         for _ in range(2):  # each other third of a lease has no heartbeat
             beat = storage.r.hget(name, "heartbeat")

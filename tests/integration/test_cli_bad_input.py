@@ -36,6 +36,7 @@ from cli import (
 from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from servers import running
 from steps import add_as
 from waiting import wait_until
@@ -772,7 +773,7 @@ def test_ctrl_c_in_a_run_with_a_temporary_worker_lets_it_finish(queue: RedisStor
     assert processes_of(job_id)
     gate.touch()
     wait_for(queue, job_id, COMPLETED)
-    wait_until(lambda: not queue.overview().workers)
+    wait_until(lambda: not queue.run(overview()).workers)
 
 
 def test_ctrl_c_on_a_terminal_drains_the_workers(queue: RedisStorage) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from cli import finish, is_alive, run, spawn
 from queuectl.errors import ServerUnreachable
-from queuectl.manager.producer import Producer
+from queuectl.manager.queue_manager import QueueManager
 from queuectl.server import binary
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import overview
 from servers import running
 from waiting import wait_until
 
@@ -31,7 +32,7 @@ def short_folder() -> Iterator[Path]:
 
 def test_the_embedded_server_has_it_on_disk(queue: RedisStorage) -> None:
     assert run("enqueue", "--durable", "true").lines
-    assert queue.overview().jobs["pending"] == 1
+    assert queue.run(overview()).jobs["pending"] == 1
 
 
 @pytest.mark.parametrize("words", [["true"], ["--from", "-"]], ids=" ".join)
@@ -125,17 +126,18 @@ def test_a_lost_answer_does_not_add_the_jobs_twice(queue: RedisStorage) -> None:
 
         lost = False
 
-        def enqueue(self, *arguments, **options):  # type: ignore[no-untyped-def]
-            answer = super().enqueue(*arguments, **options)
+        def run(self, call):  # type: ignore[no-untyped-def]
+            answer = super().run(call)
             if not self.lost:
                 self.lost = True
                 raise ServerUnreachable("the answer was lost")
             return answer
 
     storage = Forgetful()
-    producer = Producer(storage)
-    producer.patient = True
-    (ids,) = producer.enqueue_many([b"true"] * 3)
+    waits: list[str] = []
+    manager = QueueManager(storage)
+    ids = manager.enqueue_many([b"true"] * 3, on_wait=lambda error: waits.append(error.message))
+    assert waits == ["the answer was lost"]
     storage.close()
-    assert queue.exist(ids) == [True] * 3
-    assert queue.overview().jobs["pending"] == 3
+    assert reads.exist(queue, ids) == [True] * 3
+    assert queue.run(overview()).jobs["pending"] == 3

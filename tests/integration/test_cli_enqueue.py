@@ -13,6 +13,7 @@ from cli import counts, enqueue, environment, job, on_terminal, pool, program, r
 from queuectl.model.command import EXEC
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 
 COMPLETED = JobState.COMPLETED
 
@@ -211,7 +212,7 @@ def test_a_job_is_told_who_it_is(queue: RedisStorage) -> None:
         'echo "$QUEUECTL_JOB_ID $QUEUECTL_ATTEMPT $QUEUECTL_FENCE $QUEUECTL_QUEUE"; echo $QUEUECTL_WORKER'
     )
     with pool(queue):
-        (worker,) = queue.overview().workers
+        (worker,) = queue.run(overview()).workers
         wait_for(queue, job_id, COMPLETED)
     assert run("logs", job_id).lines == [f"{job_id} 1 1 default", worker]
 
@@ -282,7 +283,7 @@ def test_labels_are_stored_and_shown(queue: RedisStorage) -> None:
 def test_a_text_that_is_no_label_adds_nothing(queue: RedisStorage, text: str) -> None:
     answer = run("enqueue", "--label", text, "true", code=2)
     assert "label must be" in answer.err
-    assert queue.overview().jobs[JobState.PENDING] == 0
+    assert queue.run(overview()).jobs[JobState.PENDING] == 0
 
 
 @pytest.mark.parametrize("words", [["nice"], ["--", "nice"]], ids=["shell", "program"])
@@ -302,4 +303,4 @@ def test_a_nice_job_runs_with_a_lower_priority(queue: RedisStorage, words: list[
 @pytest.mark.parametrize("text", ["-1", "20", "low", "1.5"])
 def test_a_priority_that_there_is_not_adds_nothing(queue: RedisStorage, text: str) -> None:
     assert "nice must be a whole number" in run("enqueue", f"--nice={text}", "true", code=2).err
-    assert queue.overview().jobs[JobState.PENDING] == 0
+    assert queue.run(overview()).jobs[JobState.PENDING] == 0

@@ -29,6 +29,7 @@ from cli import (
 )
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from waiting import wait_until
 
 THREE_ATTEMPTS = ("--max-retries", "2", "--backoff-base", "0", 'echo "attempt $QUEUECTL_ATTEMPT"; exit 1')
@@ -246,13 +247,13 @@ def test_run_without_a_worker_starts_one_for_this_job(queue: RedisStorage, tmp_p
     answer = run("run", "--max-retries", "0", "echo $QUEUECTL_WORKER; exit 6", code=6)
     assert answer.err.startswith("No worker is running")
     assert answer.out.startswith(os.uname().nodename)
-    wait_until(lambda: not queue.overview().workers)
+    wait_until(lambda: not queue.run(overview()).workers)
     assert counts() == {"dead": 1}
 
 
 def test_run_uses_the_workers_that_are_there(queue: RedisStorage) -> None:
     with pool(queue):
-        (worker,) = queue.overview().workers
+        (worker,) = queue.run(overview()).workers
         assert run("run", "echo $QUEUECTL_WORKER") == (0, f"{worker}\n".encode(), "")
 
 

@@ -13,6 +13,7 @@ from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from steps import MAX_CRASHES, add_one, claim, complete, fail, finish, make_dead
 from waiting import wait_until
 
@@ -189,7 +190,9 @@ def test_pages_show_every_job_exactly_once(queue: RedisStorage) -> None:
     ids = run("enqueue", "--max-retries", "0", "--from", "-", stdin="\n".join(commands).encode()).lines
     with pool(queue, count=4):
         wait_until(
-            lambda: queue.overview().jobs[JobState.PENDING] + queue.overview().jobs[JobState.PROCESSING] == 0
+            lambda: (
+                queue.run(overview()).jobs[JobState.PENDING] + queue.run(overview()).jobs[JobState.PROCESSING] == 0
+            )
         )
     ids += run("enqueue", "--from", "-", stdin=b"true\n" * 25).lines
     shown = pages("--limit", "20")

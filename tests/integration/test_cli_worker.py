@@ -29,6 +29,7 @@ from cli import (
 )
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from waiting import wait_until
 
 COMPLETED, PENDING, PROCESSING = JobState.COMPLETED, JobState.PENDING, JobState.PROCESSING
@@ -102,7 +103,7 @@ def test_a_burst_takes_what_its_jobs_enqueue(queue: RedisStorage) -> None:
 def test_detached_workers_are_up_when_it_returns_and_outlive_it(queue: RedisStorage) -> None:
     answer = run("worker", "start", "--detach", "--count", "3")
     pid = pid_in(answer.out)
-    assert len(queue.overview().workers) == 3
+    assert len(queue.run(overview()).workers) == 3
     assert os.getsid(pid) == pid, "a session of its own: no hang-up reaches it"
     job_id = enqueue("true")
     wait_for(queue, job_id, COMPLETED)
@@ -235,7 +236,7 @@ def test_resume_starts_as_many_workers_as_were_stopped(queue: RedisStorage) -> N
     waiting = enqueue("true")
     answer = run("worker", "resume")
     assert sorted(line.split(" again")[0] for line in answer.lines) == ["Started 1 worker", "Started 3 workers"]
-    assert len(queue.overview().workers) == 4
+    assert len(queue.run(overview()).workers) == 4
     assert queue.r.get("queuectl:stop_signal") is None
     wait_for(queue, waiting, COMPLETED)
     pids = [pid_in(line) for line in answer.lines]
@@ -253,7 +254,7 @@ def test_a_resume_right_after_a_stop_keeps_the_pool_that_still_finishes(queue: R
         assert "go on" in run("worker", "resume").out
         Path("gate").touch()
         wait_for(queue, held, COMPLETED)
-        wait_until(lambda: len(queue.overview().workers) == 2)
+        wait_until(lambda: len(queue.run(overview()).workers) == 2)
         wait_for(queue, enqueue("true"), COMPLETED)
         assert process.poll() is None
 
@@ -264,9 +265,9 @@ def test_resume_brings_all_workers_back_while_one_still_finishes_a_long_job(queu
             held = enqueue(HELD)
             wait_for(queue, held, PROCESSING)
             run("worker", "stop")
-            wait_until(lambda: len(queue.overview().workers) <= 2)
+            wait_until(lambda: len(queue.run(overview()).workers) <= 2)
             run("worker", "resume")
-            wait_until(lambda: len(queue.overview().workers) == 4)
+            wait_until(lambda: len(queue.run(overview()).workers) == 4)
             wait_for(queue, enqueue("true"), COMPLETED)
             assert job(queue, held).state is PROCESSING
             Path("gate").touch()
@@ -291,7 +292,7 @@ def test_resume_brings_back_the_share_of_a_runner_that_died_meanwhile(queue: Red
         run("worker", "resume")
         wait_until(lambda: len(workers()) == 3)
         Path("gate").touch()
-        wait_until(lambda: queue.overview().jobs[COMPLETED] == 2)
+        wait_until(lambda: queue.run(overview()).jobs[COMPLETED] == 2)
 
 
 def test_a_pool_lives_on_if_whoever_waited_for_it_has_gone(queue: RedisStorage) -> None:

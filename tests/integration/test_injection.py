@@ -14,7 +14,7 @@ from inprocess import Said, call
 from queuectl.logs.writer import LogWriter
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage.calls.workers import WorkerState
 from queuectl.worker.report import Reporter
 from steps import add_as, beat
 

@@ -14,6 +14,7 @@ from cli import children_of, enqueue, is_alive, job, pool, processes_of, run, ru
 from queuectl.model.lifecycle import JobState
 from queuectl.server import binary
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from queuectl.worker.pool.cleanup import free_leases
 from queuectl.worker.timers import Timers
 from servers import running
@@ -191,10 +192,10 @@ def test_a_job_that_waits_behind_long_ones_is_taken_by_a_free_worker(queue: Redi
     commands = ["true"] * 200 + ["while [ ! -e gate ]; do sleep 0.05; done"] * 3 + ["true"] * 30
     ids = run("enqueue", "--from", "-", stdin="\n".join(commands).encode()).lines
     with pool(queue, count=4):
-        wait_until(lambda: queue.overview().jobs[COMPLETED] == 230)
+        wait_until(lambda: queue.run(overview()).jobs[COMPLETED] == 230)
         assert [job(queue, job_id).state for job_id in ids[200:203]] == [PROCESSING] * 3
         Path("gate").touch()
-        wait_until(lambda: queue.overview().jobs[COMPLETED] == 233)
+        wait_until(lambda: queue.run(overview()).jobs[COMPLETED] == 233)
 
 
 REAPER = """

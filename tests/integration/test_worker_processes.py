@@ -33,6 +33,7 @@ from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from steps import MAX_CRASHES
 from waiting import wait_until
 
@@ -211,7 +212,7 @@ def test_all_are_killed_at_once_and_the_next_pool_cleans_up(queue: RedisStorage,
         assert any(map(is_alive, processes)), "nobody was there to end them"
     with pool(queue):
         assert_run_again(queue, job_id, processes)
-        assert queue.overview().jobs[COMPLETED] == 1
+        assert queue.run(overview()).jobs[COMPLETED] == 1
 
 
 def test_the_lease_of_a_dead_pool_ends_by_itself(queue: RedisStorage) -> None:
@@ -221,7 +222,7 @@ def test_the_lease_of_a_dead_pool_ends_by_itself(queue: RedisStorage) -> None:
             record.unlink()  # as if the pool had been another host's
         for pid in [*runners_of(process), process.pid]:
             os.kill(pid, signal.SIGSTOP)
-        wait_until(lambda: queue.overview().workers == [])
+        wait_until(lambda: queue.run(overview()).workers == [])
         with pool(queue):
             done = wait_for(queue, job_id, COMPLETED)
             assert (done.attempts, done.crashes) == (1, 1)
@@ -295,7 +296,7 @@ def test_the_server_is_killed_while_results_come_in(queue: RedisStorage) -> None
 
     def completed() -> int:
         try:
-            return queue.overview().jobs[COMPLETED]
+            return queue.run(overview()).jobs[COMPLETED]
         except ServerUnreachable:  # asked just as the dead server's socket closed
             return 0
 

@@ -12,7 +12,7 @@ from queuectl.model.job import Attempt, Ended, Job, Lease, Retrying, Running, Wa
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.options import OPTIONS, PACKED, JobOptions, values
 from queuectl.options.values import number_text
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
 from queuectl.storage import variables as environment
 from queuectl.storage.codec import LEASE_FIELDS, job_from, lease_from, mapping, worker_from
 from steps import add_as, claim, new_ids
@@ -216,7 +216,7 @@ def test_all_of_it_through_a_real_server(
     (job_id,) = new_ids(1)
     fields = {**wanted.fields(), "form": command[1], "cwd": cwd}
     add_as(storage, [job_id], command[0], known, **fields)
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert (job.command, job.form, job.cwd, job.options) == (*command, cwd, wanted)
     (lease,) = claim(storage)

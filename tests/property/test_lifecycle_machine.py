@@ -18,10 +18,13 @@ from hypothesis.stateful import (
 )
 from lifecycle_model import Modelled
 
+import steps
 from queuectl.model.job import Lease
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls import jobs, leases, workers
+from queuectl.storage.calls.workers import overview
 from servers import Server
 from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune
 
@@ -119,7 +122,7 @@ class Lifecycle(RuleBasedStateMachine):
     def retry_dead(self, data: st.DataObject) -> None:
         job_id = self.a_job(data, JobState.DEAD)
         self.jobs[job_id].retry()
-        assert self.storage.dlq_retry([job_id]) == ["retried"]
+        assert self.storage.run(jobs.dlq_retry([job_id])) == ["retried"]
 
     @rule(data=st.data(), how=st.sampled_from(["clear", "delete", "recover", "prune surplus", "prune old"]))
     def sweep(self, data: st.DataObject, how: str) -> None:
@@ -138,17 +141,17 @@ class Lifecycle(RuleBasedStateMachine):
         elif what == "forget scripts":
             self.storage.r.script_flush()
         else:
-            self.storage.stop()
+            self.storage.run(workers.stop())
             assert look(self.storage, 3).leases == []
             assert beat(self.storage).stopped
             self.time_passes()
-            assert self.storage.resume()
+            assert self.storage.run(workers.resume())
 
     # Ways to sweep --------------------------------------------------------------------------------
 
     def clear(self) -> None:
         pending = self.in_state(JobState.PENDING)
-        assert self.storage.clear()[1] == len(pending)
+        assert self.storage.run(jobs.clear())[1] == len(pending)
         for job_id in pending:
             self.jobs[job_id].become(JobState.CANCELLED)
 
@@ -156,12 +159,12 @@ class Lifecycle(RuleBasedStateMachine):
         job_id = self.a_job(data, state)
         job = self.jobs.get(job_id)
         gone = [job_id] if job is not None and job.state is state else []
-        assert self.storage.delete(state, [job_id]) == gone
+        assert self.storage.run(jobs.delete(state, [job_id])) == gone
         self.forget(gone)
 
     def recover(self, runner: str) -> None:
         lost = [id_ for id_ in self.in_state(JobState.PROCESSING) if self.jobs[id_].owner == runner]
-        assert self.storage.recover([runner]) == len(lost)
+        assert steps.recover(self.storage, [runner]) == len(lost)
         for job_id in lost:
             self.jobs[job_id].crash()
 
@@ -211,7 +214,7 @@ class Lifecycle(RuleBasedStateMachine):
                 if job.state not in FINAL:
                     job.become(JobState.CANCELLED)
                 expected.append(job.state.value)
-        assert self.storage.cancel(chosen) == expected
+        assert self.storage.run(jobs.cancel(chosen)) == expected
 
     def report(self, ended: list[Lease], ending: str, delay: float) -> None:
         """End leases in one call: held ones, lost ones, the same one twice."""
@@ -225,7 +228,7 @@ class Lifecycle(RuleBasedStateMachine):
             if job is not None:
                 job.end(verdict, due=delay == 0)
             expected.append(job.state.value if job else "stale")
-        assert self.storage.finish(results) == expected
+        assert self.storage.run(leases.finish(results)) == expected
 
     def some_leases(self, data: st.DataObject) -> list[Lease]:
         """Leases that are held, or lost while the job runs again, rather than those of jobs that are long over."""
@@ -285,7 +288,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def counts_add_up(self) -> None:
-        counts = self.storage.overview().jobs
+        counts = self.storage.run(overview()).jobs
         assert counts == {state: len(self.in_state(state)) for state in JobState}
         assert sum(counts.values()) == len(self.jobs)
 
@@ -294,7 +297,7 @@ class Lifecycle(RuleBasedStateMachine):
         r = self.storage.r
         assert set(self.in_state(JobState.PENDING)) <= set(r.lrange(key(self.storage, "jobs"), 0, -1))
         assert set(self.in_state(JobState.DEAD)) <= set(r.lrange(key(self.storage, "dead_letter"), 0, -1))
-        found = {id_ for prefix in ("0000", "0001", "0002") for id_ in self.storage.find(prefix, 1_000)}
+        found = {id_ for prefix in ("0000", "0001", "0002") for id_ in self.storage.run(jobs.find(prefix, 1_000))}
         assert found == self.jobs.keys()
 
     @invariant()

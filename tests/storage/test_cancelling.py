@@ -7,8 +7,9 @@ import pytest
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import CANCELLED, COMPLETED, DEAD, HANDED_BACK, RETRY
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls.workers import WorkerState, overview
 from steps import (
     EXPIRED,
     add,
@@ -29,8 +30,8 @@ from steps import (
 
 def test_a_pending_job_is_cancelled_at_once(storage: RedisStorage) -> None:
     job_id = add_one(storage)
-    assert storage.cancel([job_id]) == ["cancelled"]
-    job = storage.job(job_id)
+    assert storage.run(jobs.cancel([job_id])) == ["cancelled"]
+    job = reads.job(storage, job_id)
     assert job is not None
     assert (job.state, job.reason, job.attempts) == (JobState.CANCELLED, "cancelled", 0)
     assert job.finished_at is not None
@@ -41,7 +42,7 @@ def test_a_pending_job_is_cancelled_at_once(storage: RedisStorage) -> None:
 
 def test_so_is_one_that_waits_for_its_next_attempt(storage: RedisStorage) -> None:
     (job_id,) = fail(storage)
-    assert storage.cancel([job_id]) == ["cancelled"]
+    assert storage.run(jobs.cancel([job_id])) == ["cancelled"]
     assert ids_in(storage, "retry_queue") == []
     assert "next_retry_at" not in fields_of(storage, job_id)
 
@@ -49,7 +50,7 @@ def test_so_is_one_that_waits_for_its_next_attempt(storage: RedisStorage) -> Non
 def test_a_running_job_is_ended_by_its_worker(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage, runner="pool-3")
-    assert storage.cancel([job_id]) == ["requested"]
+    assert storage.run(jobs.cancel([job_id])) == ["requested"]
     assert status_of(storage, job_id) is JobState.PROCESSING
     control = storage.keys.control("pool-3")
     assert storage.r.lrange(control, 0, -1) == [f"cancel {job_id} 1"]
@@ -60,7 +61,7 @@ def test_a_running_job_is_ended_by_its_worker(storage: RedisStorage) -> None:
 def test_a_worker_that_missed_the_message_hears_of_it_by_its_heartbeat(storage: RedisStorage) -> None:
     add(storage, 2)
     running, waiting = claim(storage, 2)
-    storage.cancel([running.job_id, waiting.job_id])
+    storage.run(jobs.cancel([running.job_id, waiting.job_id]))
     worker = WorkerState("pool.1", "busy", running.job_id, running.fence)
     assert beat(storage, worker, waiting=[waiting]).cancelled == [
         (running.job_id, running.fence),
@@ -75,7 +76,7 @@ def test_a_worker_that_missed_the_message_hears_of_it_by_its_heartbeat(storage: 
 def test_a_job_that_is_to_be_cancelled_never_runs_again(storage: RedisStorage, verdict: str, state: str) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
-    storage.cancel([job_id])
+    storage.run(jobs.cancel([job_id]))
     assert finish(storage, lease, verdict) == state
     assert status_of(storage, job_id) == state
     assert claim(storage) == []
@@ -85,7 +86,7 @@ def test_a_job_that_is_to_be_cancelled_never_runs_again(storage: RedisStorage, v
 def test_not_even_if_its_worker_dies(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     claim(storage, lease_seconds=EXPIRED)
-    storage.cancel([job_id])
+    storage.run(jobs.cancel([job_id]))
     assert claim(storage) == []
     assert status_of(storage, job_id) is JobState.CANCELLED
 
@@ -93,11 +94,16 @@ def test_not_even_if_its_worker_dies(storage: RedisStorage) -> None:
 def test_a_final_job_stays_what_it_is(storage: RedisStorage) -> None:
     (done,), (dead,) = complete(storage), make_dead(storage)
     cancelled = add_one(storage)
-    storage.cancel([cancelled])
-    assert storage.cancel([done, dead, cancelled, "feedfeed"]) == ["completed", "dead", "cancelled", "missing"]
+    storage.run(jobs.cancel([cancelled]))
+    assert storage.run(jobs.cancel([done, dead, cancelled, "feedfeed"])) == [
+        "completed",
+        "dead",
+        "cancelled",
+        "missing",
+    ]
     assert status_of(storage, done) is JobState.COMPLETED
     assert status_of(storage, dead) is JobState.DEAD
-    assert storage.exist(["feedfeed"]) == [False]
+    assert reads.exist(storage, ["feedfeed"]) == [False]
 
 
 def test_clear_cancels_what_is_pending_and_nothing_else(storage: RedisStorage) -> None:
@@ -124,17 +130,17 @@ def test_clear_goes_in_chunks(storage: RedisStorage) -> None:
     add(storage, 1_200)
     counts, before = [], ""
     for _ in range(3):
-        before, count = storage.clear(before)
+        before, count = storage.run(jobs.clear(before))
         counts.append(count)
     assert counts == [500, 500, 200]
-    assert storage.overview().jobs[JobState.CANCELLED] == 1_200
+    assert storage.run(overview()).jobs[JobState.CANCELLED] == 1_200
 
 
 def test_jobs_that_come_while_it_clears_are_kept(storage: RedisStorage) -> None:
     old = add(storage, 600)
-    before, _ = storage.clear()
+    before, _ = storage.run(jobs.clear())
     new = add(storage, 5)
-    assert storage.clear(before)[1] == 100
+    assert storage.run(jobs.clear(before))[1] == 100
     assert [status_of(storage, job_id) for job_id in new] == [JobState.PENDING] * 5
     assert [lease.job_id for _ in range(5) for lease in claim(storage, 9)] == new
     assert status_of(storage, old[-1]) is JobState.CANCELLED
@@ -142,11 +148,11 @@ def test_jobs_that_come_while_it_clears_are_kept(storage: RedisStorage) -> None:
 
 def test_a_watched_job_that_is_cancelled_says_so(storage: RedisStorage) -> None:
     job_id = add_one(storage)
-    storage.watch(job_id)
+    storage.run(jobs.watch(job_id))
     with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
         channel.ssubscribe(storage.keys.done(job_id))
         channel.get_message(timeout=1)
-        storage.cancel([job_id])
+        storage.run(jobs.cancel([job_id]))
         message = channel.get_message(timeout=20)
     assert message is not None
     assert message["data"] == "cancelled"

@@ -6,7 +6,8 @@ from queuectl.model.command import EXEC
 from queuectl.model.job import Job, Lease, Running
 from queuectl.model.lifecycle import JobState
 from queuectl.options import JobOptions
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs, workers
 from steps import LONG, add, add_one, claim, fail, fields_of, ids_in, key, look, now, queue_of
 
 
@@ -37,7 +38,7 @@ def test_the_hash_says_who_runs_it(storage: RedisStorage) -> None:
     fields = fields_of(storage, job_id)
     assert fields["status"] == b"processing"
     assert fields["owner"] == b"pool-7"
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert job.run is not None
     assert (job.run.worker, job.run.host) == ("pool-7", "pool")
@@ -81,7 +82,7 @@ def test_a_claim_says_when_something_is_due(storage: RedisStorage) -> None:
 
 def test_stale_ids_are_passed_over(storage: RedisStorage) -> None:
     ids = add(storage, 4)
-    storage.cancel(ids[:3])
+    storage.run(jobs.cancel(ids[:3]))
     assert [lease.job_id for lease in claim(storage, 1)] == ids[3:]
 
 
@@ -89,7 +90,7 @@ def test_a_claim_looks_at_a_bounded_number_of_stale_ids(storage: RedisStorage) -
     stale = add(storage, 1_000)
     live = add_one(storage)
     for start in range(0, 1_000, 500):
-        storage.cancel(stale[start : start + 500])
+        storage.run(jobs.cancel(stale[start : start + 500]))
     storage.r.delete(storage.keys.wake)
 
     first = look(storage)
@@ -102,10 +103,10 @@ def test_a_claim_looks_at_a_bounded_number_of_stale_ids(storage: RedisStorage) -
 
 def test_no_job_is_given_out_while_workers_are_told_to_stop(storage: RedisStorage) -> None:
     ids = add(storage, 2)
-    storage.stop()
+    storage.run(workers.stop())
     answer = look(storage, 2)
     assert answer.stopped
     assert answer.leases == []
     assert answer.pending == 2
-    storage.resume()
+    storage.run(workers.resume())
     assert [lease.job_id for lease in claim(storage, 2)] == ids

@@ -13,6 +13,7 @@ import queuectl
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls import jobs
 from queuectl.storage.scripts import names, source
 from steps import add, beat, claim, complete
 
@@ -84,7 +85,7 @@ def test_so_does_all_that_happens_often(storage: RedisStorage, grow: Callable[[]
         "status": QueueManager(storage).status,
         "claim": lambda: claim(storage, 2),
         "heartbeat": lambda: beat(storage),
-        "find": lambda: storage.find("feed"),
+        "find": lambda: storage.run(jobs.find("feed")),
     }
     short = calls_of(storage, actions[action])
     grow()

@@ -8,7 +8,8 @@ from queuectl.errors import JobNotFound, QueuectlError
 from queuectl.manager.dead_letter import DeadLetterQueue
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import DEAD
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
 from steps import (
     EXPIRED,
     add,
@@ -34,9 +35,9 @@ def dlq(storage: RedisStorage) -> DeadLetterQueue:
 def test_the_newest_are_shown_first(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
     ids = [make_dead(storage)[0] for _ in range(3)]
     complete(storage)
-    page = dlq.page(2)
+    page = storage.run(jobs.page([JobState.DEAD], 2))
     assert [job.id for job in page.jobs] == [ids[2], ids[1]]
-    assert [job.id for job in dlq.page(2, page.end).jobs] == [ids[0]]
+    assert [job.id for job in storage.run(jobs.page([JobState.DEAD], 2, page.end)).jobs] == [ids[0]]
     assert dlq.count() == 3
 
 
@@ -76,7 +77,7 @@ def test_those_at_both_ends_leave_even_a_long_list(
     storage: RedisStorage, dlq: DeadLetterQueue, ends: slice
 ) -> None:
     ids = make_dead(storage, 2_500)
-    assert storage.dlq_retry(ids[ends]) == ["retried"] * 5
+    assert storage.run(jobs.dlq_retry(ids[ends])) == ["retried"] * 5
     assert sorted(storage.r.lrange(key(storage, "dead_letter"), 0, -1)) == sorted(set(ids) - set(ids[ends]))
 
 
@@ -103,9 +104,9 @@ def test_only_a_dead_job_can_be_retried(storage: RedisStorage, dlq: DeadLetterQu
         dlq.retry(done)
     with pytest.raises(JobNotFound):
         dlq.retry("feedfeed")
-    assert storage.dlq_retry([done, "feedfeed"]) == ["completed", "missing"]
+    assert storage.run(jobs.dlq_retry([done, "feedfeed"])) == ["completed", "missing"]
     assert status_of(storage, done) is JobState.COMPLETED
-    assert storage.exist(["feedfeed"]) == [False]
+    assert reads.exist(storage, ["feedfeed"]) == [False]
 
 
 def test_all_are_retried_in_chunks_and_leave_no_hints(storage: RedisStorage, dlq: DeadLetterQueue) -> None:
@@ -125,19 +126,19 @@ def test_clearing_removes_them_and_tells_their_ids(storage: RedisStorage, dlq: D
     told: list[str] = []
     assert dlq.clear(told.extend) == 1_200
     assert sorted(told) == sorted(ids)
-    assert storage.exist([ids[0], ids[-1], done]) == [False, False, True]
+    assert reads.exist(storage, [ids[0], ids[-1], done]) == [False, False, True]
     assert storage.r.llen(key(storage, "dead_letter")) == 0
-    assert storage.find(ids[0][:4]) == []
+    assert storage.run(jobs.find(ids[0][:4])) == []
     assert dlq.clear() == 0
 
 
 def test_only_jobs_in_the_given_state_are_deleted(storage: RedisStorage) -> None:
     (dead,), (done,) = make_dead(storage), complete(storage)
-    assert storage.delete(JobState.DEAD, [done, "feedfeed", dead]) == [dead]
-    assert storage.exist([dead, done]) == [False, True]
+    assert storage.run(jobs.delete(JobState.DEAD, [done, "feedfeed", dead])) == [dead]
+    assert reads.exist(storage, [dead, done]) == [False, True]
 
 
 def test_one_of_many_leaves_the_list_as_well(storage: RedisStorage) -> None:
     one, two, three = make_dead(storage, 3)
-    storage.delete(JobState.DEAD, [two])
+    storage.run(jobs.delete(JobState.DEAD, [two]))
     assert sorted(storage.r.lrange(key(storage, "dead_letter"), 0, -1)) == sorted([one, three])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, config, reads
 from queuectl.storage import variables as environment
+from queuectl.storage.calls.jobs import NewJob, enqueue
+from queuectl.storage.calls.workers import overview
 from queuectl.storage.scripts import CHUNK
-from queuectl.storage.submit import NewJob, enqueue
 from steps import add, add_as, add_one, claim, fields_of, ids_in, key, new_ids, queue_of
 
 
@@ -37,7 +38,7 @@ def test_the_oldest_is_taken_first(storage: RedisStorage) -> None:
 
 
 def test_options_stand_above_the_config_and_that_above_the_defaults(storage: RedisStorage) -> None:
-    storage.set_config({"max_retries": "7", "timeout": "1.5"})
+    config.write_config(storage, {"max_retries": "7", "timeout": "1.5"})
     fields = fields_of(storage, add_one(storage, timeout="30"))
     assert fields["timeout"] == b"30"
     assert fields["max_retries"] == b"7"
@@ -46,14 +47,14 @@ def test_options_stand_above_the_config_and_that_above_the_defaults(storage: Red
 
 def test_the_policy_is_fixed_at_enqueue(storage: RedisStorage) -> None:
     add(storage)
-    storage.set_config({"max_retries": "9"})
+    config.write_config(storage, {"max_retries": "9"})
     assert claim(storage)[0].job.policy.max_retries == 3
 
 
 def test_every_byte_of_a_command_but_nul_is_kept(storage: RedisStorage) -> None:
     command = bytes(range(1, 256))
     job_id = add_one(storage, command)
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert job.command == command
     assert claim(storage)[0].job.command == command
@@ -62,7 +63,7 @@ def test_every_byte_of_a_command_but_nul_is_kept(storage: RedisStorage) -> None:
 def test_a_whole_chunk_goes_in_one_call(storage: RedisStorage) -> None:
     ids = new_ids(CHUNK)
     add_as(storage, ids)
-    assert storage.overview().jobs[JobState.PENDING] == CHUNK
+    assert storage.run(overview()).jobs[JobState.PENDING] == CHUNK
     assert [lease.job_id for lease in claim(storage, CHUNK)] == ids
 
 
@@ -75,7 +76,7 @@ def test_when_one_id_is_taken_none_is_added(storage: RedisStorage, taken_at: int
     assert answer == taken
     assert queue_of(storage) == [taken]
     assert fields_of(storage, taken)["command"] == b"first"
-    assert storage.exist(ids).count(True) == 1
+    assert reads.exist(storage, ids).count(True) == 1
 
 
 def test_variables_are_stored_once_for_all_jobs_that_share_them(storage: RedisStorage) -> None:
@@ -102,7 +103,7 @@ def test_a_list_of_the_wrong_type_stops_enqueue_before_anything_is_written(stora
     ids = new_ids(2)
     with pytest.raises(Exception, match="WRONGTYPE"):
         add_as(storage, ids)
-    assert storage.exist(ids) == [False, False]
+    assert reads.exist(storage, ids) == [False, False]
     assert ids_in(storage, "idx:pending") == []
 
 
@@ -121,7 +122,7 @@ def test_jobs_of_one_call_have_options_of_their_own(storage: RedisStorage) -> No
 def test_an_id_that_stands_twice_in_one_call_adds_nothing(storage: RedisStorage) -> None:
     (job_id,) = new_ids(1)
     assert storage.run(enqueue([NewJob(job_id, b"a"), NewJob(job_id, b"b")])) == job_id
-    assert storage.exist([job_id]) == [False]
+    assert reads.exist(storage, [job_id]) == [False]
 
 
 def test_a_stranger_in_the_place_of_the_look_up_costs_only_the_short_form_of_an_id(storage: RedisStorage) -> None:

@@ -6,8 +6,10 @@ import pytest
 
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Invalid
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls import leases as calls
+from queuectl.storage.calls.leases import Invalid
 from steps import add, add_one, claim, fields_of, finish, ids_in, key, now, queue_of
 from waiting import wait_until
 
@@ -16,7 +18,7 @@ def test_completed(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
     assert finish(storage, lease, COMPLETED, duration=20) == "completed"
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert job.state is JobState.COMPLETED
     assert job.exit_code == 0
@@ -33,7 +35,7 @@ def test_failed_with_another_attempt_to_come(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
     assert finish(storage, lease, RETRY, exit_code=2, cause="exit:2", delay=100) == "failed"
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert (job.state, job.exit_code, job.reason, job.attempts) == (JobState.FAILED, 2, "exit code 2", 1)
     assert job.finished_at is None
@@ -47,7 +49,7 @@ def test_failed_for_good(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     (lease,) = claim(storage)
     assert finish(storage, lease, DEAD, exit_code=127, cause="start", detail="not found") == "dead"
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert (job.state, job.exit_code, job.reason) == (JobState.DEAD, 127, "not found")
     assert storage.r.lrange(key(storage, "dead_letter"), 0, -1) == [job_id]
@@ -60,7 +62,7 @@ def test_cancelled_by_its_worker(storage: RedisStorage) -> None:
     (lease,) = claim(storage)
     assert finish(storage, lease, CANCELLED, exit_code=None, cause="cancelled") == "cancelled"
     assert fields_of(storage, job_id)["exit_code"] == b""
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert job.exit_code is None
     assert ids_in(storage, "idx:cancelled") == [job_id]
@@ -72,7 +74,7 @@ def test_handed_back_goes_to_the_front_and_counts_nothing(storage: RedisStorage)
     (lease,) = claim(storage)
     storage.r.delete(storage.keys.wake)
     assert finish(storage, lease, HANDED_BACK) == "pending"
-    job = storage.job(first)
+    job = reads.job(storage, first)
     assert job is not None
     assert (job.attempts, job.crashes) == (0, 0)
     assert queue_of(storage) == [first, second]
@@ -84,7 +86,7 @@ def test_a_crash_is_counted_apart_from_attempts(storage: RedisStorage) -> None:
     first, second = add(storage, 2)
     (lease,) = claim(storage)
     assert finish(storage, lease, CRASHED) == "pending"
-    job = storage.job(first)
+    job = reads.job(storage, first)
     assert job is not None
     assert (job.attempts, job.crashes) == (0, 1)
     assert job.reason == "its worker died (1 time)"
@@ -96,8 +98,8 @@ def test_a_batch_is_answered_in_its_order(storage: RedisStorage) -> None:
     leases = claim(storage, 5)
     verdicts = [DEAD, RETRY, COMPLETED, HANDED_BACK, CANCELLED]
     results = [(lease, Outcome(verdict, delay=100), "w") for lease, verdict in zip(leases, verdicts, strict=True)]
-    assert storage.finish(results) == ["dead", "failed", "completed", "pending", "cancelled"]
-    assert storage.finish(results) == ["stale"] * 5
+    assert storage.run(calls.finish(results)) == ["dead", "failed", "completed", "pending", "cancelled"]
+    assert storage.run(calls.finish(results)) == ["stale"] * 5
     assert ids_in(storage, "running") == []
 
 
@@ -105,8 +107,8 @@ def test_one_lease_ends_once(storage: RedisStorage) -> None:
     add(storage)
     (lease,) = claim(storage)
     result = (lease, Outcome(COMPLETED, 0), "w")
-    assert storage.finish([result, result]) == ["completed", "stale"]
-    job = storage.job(lease.job_id)
+    assert storage.run(calls.finish([result, result])) == ["completed", "stale"]
+    job = reads.job(storage, lease.job_id)
     assert job is not None
     assert job.attempts == 1
 
@@ -114,13 +116,13 @@ def test_one_lease_ends_once(storage: RedisStorage) -> None:
 @pytest.mark.parametrize("verdict", [COMPLETED, RETRY, DEAD, CANCELLED, HANDED_BACK, CRASHED])
 def test_a_removed_job_takes_no_result(storage: RedisStorage, verdict: str) -> None:
     assert finish(storage, Invalid("feedfeed", 1, ""), verdict) == "stale"  # type: ignore[arg-type]
-    assert storage.exist(["feedfeed"]) == [False]
+    assert reads.exist(storage, ["feedfeed"]) == [False]
 
 
 @pytest.mark.parametrize("verdict", [COMPLETED, DEAD, CANCELLED])
 def test_the_end_of_a_watched_job_is_published(storage: RedisStorage, verdict: str) -> None:
     job_id = add_one(storage)
-    assert storage.watch(job_id) == "pending"
+    assert storage.run(jobs.watch(job_id)) == "pending"
     (lease,) = claim(storage)
     with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
         channel.ssubscribe(storage.keys.done(job_id))
@@ -132,7 +134,7 @@ def test_the_end_of_a_watched_job_is_published(storage: RedisStorage, verdict: s
 
 def test_a_failure_that_is_tried_again_is_published_too(storage: RedisStorage) -> None:
     job_id = add_one(storage)
-    storage.watch(job_id)
+    storage.run(jobs.watch(job_id))
     with storage.r.pubsub(ignore_subscribe_messages=True) as channel:
         channel.ssubscribe(storage.keys.done(job_id))
         channel.get_message(timeout=1)
@@ -143,5 +145,5 @@ def test_a_failure_that_is_tried_again_is_published_too(storage: RedisStorage) -
 
 
 def test_an_unknown_job_is_not_watched(storage: RedisStorage) -> None:
-    assert storage.watch("feedfeed") == ""
-    assert storage.exist(["feedfeed"]) == [False]
+    assert storage.run(jobs.watch("feedfeed")) == ""
+    assert reads.exist(storage, ["feedfeed"]) == [False]

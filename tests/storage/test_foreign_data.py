@@ -6,11 +6,13 @@ import pytest
 
 from queuectl.errors import QueuectlError, RecordInvalid
 from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.selection import resolve
 from queuectl.model.job import Job, Lease, Running
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import DEAD, RETRY, Outcome
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs, leases
+from queuectl.storage.calls.workers import WorkerState, overview
 from steps import (
     EXPIRED,
     add,
@@ -46,7 +48,7 @@ def test_a_key_of_another_type_lets_no_job_in(storage: RedisStorage, place: str)
     with pytest.raises(QueuectlError, match="WRONGTYPE"):
         add_as(storage, ids, variables=variables)
     assert (queue_of(storage), sorted(storage.r.keys("*"))) == before
-    assert storage.exist(ids) == [False] * 3
+    assert reads.exist(storage, ids) == [False] * 3
 
 
 def push(storage: RedisStorage, *ids: str) -> None:
@@ -62,15 +64,15 @@ def put(storage: RedisStorage, job_id: str = FOREIGN, **fields: str) -> None:
 
 def test_a_hash_with_a_status_and_a_command_is_a_job(storage: RedisStorage) -> None:
     put(storage, status="pending", command="echo hi")
-    assert storage.job(FOREIGN) is not None
+    assert reads.job(storage, FOREIGN) is not None
     (lease,) = claim(storage)
     assert lease == Lease(Job(FOREIGN, JobState.PROCESSING, b"echo hi", fence=1, standing=Running("pool", "")), 1)
     assert finish(storage, lease, RETRY) == "failed"
     assert finish(storage, claim(storage)[0]) == "completed"
-    job = storage.job(FOREIGN)
+    job = reads.job(storage, FOREIGN)
     assert job is not None
     assert (job.state, job.attempts) == (JobState.COMPLETED, 2)
-    assert QueueManager(storage).resolve(FOREIGN) == FOREIGN
+    assert resolve(storage, FOREIGN) == FOREIGN
     assert prune(storage, completed_retention=0) == [FOREIGN]
 
 
@@ -85,7 +87,7 @@ def test_an_unknown_id_is_passed_over(storage: RedisStorage) -> None:
     push(storage, FOREIGN)
     job_id = add_one(storage)
     assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
-    assert storage.exist([FOREIGN]) == [False]
+    assert reads.exist(storage, [FOREIGN]) == [False]
 
 
 def test_an_id_that_is_there_twice_runs_once(storage: RedisStorage) -> None:
@@ -109,7 +111,7 @@ def test_an_id_that_no_path_may_be_made_of_is_set_aside(storage: RedisStorage, b
     put(storage, bad, status="pending", command="echo hi")
     job_id = add_one(storage)
     assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
-    assert storage.overview().set_aside == [bad]
+    assert storage.run(overview()).set_aside == [bad]
     assert storage.r.lrange(key(storage, "set_aside"), 0, -1) == [bad]
 
 
@@ -126,9 +128,9 @@ def test_so_is_what_is_no_hash(storage: RedisStorage) -> None:
     job_id = add_one(storage)
     assert [lease.job_id for lease in claim(storage, 5)] == [job_id]
     assert storage.r.lrange(key(storage, "set_aside"), 0, -1) == [FOREIGN]
-    assert storage.cancel([FOREIGN]) == storage.dlq_retry([FOREIGN]) == ["missing"]
-    assert storage.delete(JobState.DEAD, [FOREIGN]) == []
-    assert storage.watch(FOREIGN) == ""
+    assert storage.run(jobs.cancel([FOREIGN])) == storage.run(jobs.dlq_retry([FOREIGN])) == ["missing"]
+    assert storage.run(jobs.delete(JobState.DEAD, [FOREIGN])) == []
+    assert storage.run(jobs.watch(FOREIGN)) == ""
     assert storage.r.get(storage.keys.job(FOREIGN)) == "a string"
 
 
@@ -139,7 +141,7 @@ def test_what_is_set_aside_is_capped(storage: RedisStorage) -> None:
     while look(storage, 200).pending:
         pass
     assert storage.r.llen(key(storage, "set_aside")) == 1_000
-    assert len(storage.overview().set_aside) == 100
+    assert len(storage.run(overview()).set_aside) == 100
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_a_job_that_cannot_be_run_ends_in_the_dead_letter_queue(
         (invalid, Outcome(DEAD, None, "invalid", invalid.reason), "w"),
         (answer.leases[0], Outcome("completed", 0), "w"),
     ]
-    assert storage.finish(results) == ["dead", "completed"]
+    assert storage.run(leases.finish(results)) == ["dead", "completed"]
     assert ids_in(storage, "idx:dead") == [FOREIGN]
     assert ids_in(storage, "idx:completed") == [job_id]
     assert ids_in(storage, "running") == []
@@ -210,7 +212,7 @@ def test_a_job_with_a_damaged_fence_gets_a_sound_one(storage: RedisStorage, fenc
 def test_a_job_that_cannot_be_read_says_which_field(storage: RedisStorage) -> None:
     put(storage, status="pending", command="true", timeout="soon")
     with pytest.raises(RecordInvalid, match="timeout"):
-        storage.job(FOREIGN)
+        reads.job(storage, FOREIGN)
 
 
 def test_a_worker_that_cannot_be_read_hides_no_other(storage: RedisStorage) -> None:
@@ -227,7 +229,7 @@ def test_rubbish_in_the_stop_signal_stops_nobody(storage: RedisStorage) -> None:
     add(storage)
     assert len(claim(storage)) == 1
     assert not beat(storage).stopped
-    assert not storage.overview().stopped
+    assert not storage.run(overview()).stopped
 
 
 def status_of_raw(storage: RedisStorage, job_id: str) -> bytes:

@@ -11,7 +11,9 @@ import pytest
 from queuectl.manager import integrity
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import HANDED_BACK, RETRY
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls.workers import overview
 from queuectl.storage.inventory import STEP
 from queuectl.storage.scripts import CHUNK
 from steps import (
@@ -110,7 +112,7 @@ def test_a_repaired_lease_leaves_its_worker_time_to_renew_it(storage: RedisStora
     storage.r.zrem(key(storage, "running"), job_id)
     problems(storage, repair=True)
     assert claim(storage) == []
-    assert storage.r.zscore(key(storage, "running"), job_id) > float(storage.time()) + 60
+    assert storage.r.zscore(key(storage, "running"), job_id) > float(reads.server_time(storage)) + 60
     assert beat(storage, waiting=[lease]).lost == []
 
 
@@ -135,7 +137,7 @@ def test_more_jobs_than_one_look_takes_in(storage: RedisStorage) -> None:
     assert len(problems(storage, repair=True)) == 2 * len(ids)
     assert problems(storage) == []
     assert {status_of(storage, job_id) for job_id in ids[:3]} == {JobState.PENDING}
-    assert storage.overview().jobs[JobState.PENDING] == len(ids)
+    assert storage.run(overview()).jobs[JobState.PENDING] == len(ids)
 
 
 # On a live queue ----------------------------------------------------------------------------------
@@ -161,7 +163,7 @@ def test_claims_between_two_reads_of_the_queue_hide_nothing(
     add(storage, 3 * STEP)
     between_reads(storage, monkeypatch, lambda: claim(storage, 7))
     assert problems(storage, repair=True) == []
-    assert len(queue_of(storage)) == storage.overview().jobs[JobState.PENDING], "nothing was pushed again"
+    assert len(queue_of(storage)) == storage.run(overview()).jobs[JobState.PENDING], "nothing was pushed again"
 
 
 def test_jobs_that_come_and_come_back_between_two_reads_are_no_problem(
@@ -187,7 +189,7 @@ def test_dead_jobs_that_leave_between_two_reads_hide_nothing(
     ids = bury_many(storage, 3 * STEP)
     left = iter(range(1, len(ids)))
     # At the left end, the newest; and at the right end, the oldest.
-    between_reads(storage, monkeypatch, lambda: storage.dlq_retry([ids[-next(left)], ids[next(left)]]))
+    between_reads(storage, monkeypatch, lambda: storage.run(jobs.dlq_retry([ids[-next(left)], ids[next(left)]])))
     assert problems(storage) == []
 
 
@@ -201,7 +203,7 @@ def test_many_dead_jobs_that_leave_at_once_hide_nothing(
     def leave() -> None:
         if next(reads) == 4:  # of the queue, then of the dead letters
             for start in range(0, retried, CHUNK):
-                storage.dlq_retry(list(reversed(ids))[start : min(start + CHUNK, retried)])
+                storage.run(jobs.dlq_retry(list(reversed(ids))[start : min(start + CHUNK, retried)]))
 
     between_reads(storage, monkeypatch, leave)
     assert problems(storage) == []

@@ -6,12 +6,14 @@ import re
 
 from test_key_names import documented
 
+import steps
 from queuectl.manager.dead_letter import DeadLetterQueue
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import DEAD, HANDED_BACK
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, config
+from queuectl.storage.calls import jobs, workers
+from queuectl.storage.calls.workers import WorkerState
 from steps import EXPIRED, add, beat, claim, complete, fail, finish, key, make_dead, prune
 
 PERMANENT = {"config", "origin", "schema"}
@@ -27,7 +29,7 @@ def all_keys(storage: RedisStorage) -> set[str]:
 
 def live_a_full_life(storage: RedisStorage) -> None:
     """A bit of everything that can happen to jobs and workers."""
-    storage.set_config({"max_retries": "1"})
+    config.write_config(storage, {"max_retries": "1"})
     complete(storage, 3), make_dead(storage, 4), fail(storage, 2, delay=0), fail(storage, 2)
     crashing, handed_back, cancelled, *_ = add(storage, 8, variables={b"PATH": b"/bin", b"LANG": b"C"})
     storage.r.lpush(key(storage, "jobs"), "not a job", "feedfeed", crashing)
@@ -35,14 +37,14 @@ def live_a_full_life(storage: RedisStorage) -> None:
         claim(storage, lease_seconds=EXPIRED)
     (lease,) = claim(storage)
     finish(storage, lease, HANDED_BACK)
-    storage.watch(handed_back)
-    storage.cancel([cancelled])
+    storage.run(jobs.watch(handed_back))
+    storage.run(jobs.cancel([cancelled]))
     leases = claim(storage, 3, runner="pool-1")
     beat(storage, WorkerState("pool-1.1", "busy", leases[0].job_id, leases[0].fence), runner="pool-1")
-    storage.cancel([leases[1].job_id])
+    storage.run(jobs.cancel([leases[1].job_id]))
     finish(storage, leases[0], DEAD)
     DeadLetterQueue(storage).retry_all()
-    storage.stop()
+    storage.run(workers.stop())
 
 
 def test_only_documented_keys_exist_and_each_has_its_type(storage: RedisStorage) -> None:
@@ -58,13 +60,13 @@ def test_only_documented_keys_exist_and_each_has_its_type(storage: RedisStorage)
 
 def test_nothing_is_left_when_all_jobs_and_workers_are_gone(storage: RedisStorage) -> None:
     live_a_full_life(storage)
-    storage.retire("pool-1", ["pool-1.1"])
-    storage.retire("pool", [])
-    storage.resume()
-    storage.recover(["pool-1", "pool"])
+    storage.run(workers.retire("pool-1", ["pool-1.1"]))
+    storage.run(workers.retire("pool", []))
+    storage.run(workers.resume())
+    steps.recover(storage, ["pool-1", "pool"])
     manager = QueueManager(storage)
     manager.clear()
-    storage.cancel([job.id for job in manager.page([JobState.FAILED]).jobs])
+    storage.run(jobs.cancel([job.id for job in manager.page([JobState.FAILED]).jobs]))
     while prune(storage, completed_retention=0, dead_retention=0):
         pass
     left = all_keys(storage) - PERMANENT
@@ -78,7 +80,7 @@ def test_what_names_a_runner_goes_by_itself(storage: RedisStorage) -> None:
     add(storage)
     (lease,) = claim(storage, runner="killed")
     beat(storage, WorkerState("killed.1", "busy", lease.job_id, lease.fence), runner="killed")
-    storage.cancel([lease.job_id])
+    storage.run(jobs.cancel([lease.job_id]))
     of_it = {name for name in all_keys(storage) if "killed" in name}
     assert of_it == {"worker:killed.1", "control:killed", "claimed:killed"}
     assert all(storage.r.ttl(key(storage, name)) > 0 for name in of_it)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage, keys
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, config, keys
+from queuectl.storage.calls import workers
+from queuectl.storage.calls.workers import WorkerState
 from queuectl.storage.keys import Keys
 from queuectl.storage.scripts import names, source
 from steps import MAX_CRASHES, add, beat, claim, fail, make_dead
@@ -39,8 +40,8 @@ def test_the_documented_names_and_types(valkey_storage: RedisStorage) -> None:
         running, pending = add(storage, 2)
         (lease,) = claim(storage)
         beat(storage, WorkerState("host-1.1", "busy", lease.job_id, lease.fence))
-        storage.set_config({"max_retries": "1"})
-        storage.stop()
+        config.write_config(storage, {"max_retries": "1"})
+        storage.run(workers.stop())
         server = storage.r
         assert server.type("queuectl:jobs") == "list"
         assert server.lrange("queuectl:jobs", 0, -1) == [pending]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from queuectl.errors import BadConfiguration, QueuectlError
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
 from steps import EXPIRED, SCHEMA, add, add_as, beat, claim, fields_of, key, look, new_ids, queue_of
 
 
@@ -21,7 +21,7 @@ def test_a_newer_one_is_refused_and_nothing_is_written(storage: RedisStorage) ->
     with pytest.raises(BadConfiguration, match=f"version {SCHEMA + 1}") as caught:
         add_as(storage, ids)
     assert "pip install -U queuectl" in caught.value.hint
-    assert storage.exist(ids) == [False, False]
+    assert reads.exist(storage, ids) == [False, False]
     assert queue_of(storage) == []
     assert storage.r.get(key(storage, "schema")) == str(SCHEMA + 1)
 
@@ -37,7 +37,7 @@ def test_one_that_cannot_be_read_is_not_taken_for_ours(storage: RedisStorage, ru
     ids = new_ids(1)
     with pytest.raises(QueuectlError, match="version"):
         add_as(storage, ids)
-    assert storage.exist(ids) == [False]
+    assert reads.exist(storage, ids) == [False]
 
 
 def test_jobs_of_a_newer_one_are_not_claimed_nor_touched(storage: RedisStorage) -> None:

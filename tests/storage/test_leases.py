@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+import steps
 from queuectl.model.cause import in_short
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import WorkerState, overview
 from queuectl.storage.scripts import CHUNK
 from steps import (
     EXPIRED,
@@ -36,7 +37,7 @@ def test_an_expired_lease_goes_to_the_next_who_asks(storage: RedisStorage) -> No
     (new,) = wait_until(lambda: [lease for lease in claim(storage, runner="alive") if lease.job_id != later])
     assert new.job_id == job_id
     assert new.fence > old.fence
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert job.run is not None
     assert (job.crashes, job.attempts, job.run.worker) == (1, 0, "alive")
@@ -66,7 +67,7 @@ def test_a_job_that_kills_its_workers_ends_in_the_dead_letter_queue(storage: Red
         (lease,) = claim(storage, lease_seconds=EXPIRED)
         assert lease.fence == crash
     assert claim(storage) == []
-    job = storage.job(job_id)
+    job = reads.job(storage, job_id)
     assert job is not None
     assert (job.state, job.crashes, job.attempts) == (JobState.DEAD, MAX_CRASHES, 0)
     assert job.reason == "its worker died (5 times)"
@@ -120,7 +121,7 @@ def test_a_lease_on_a_removed_job_is_lost(storage: RedisStorage) -> None:
     (lease,) = claim(storage)
     storage.r.delete(storage.keys.job(lease.job_id))
     assert beat(storage, waiting=[lease]).lost == [(lease.job_id, lease.fence)]
-    assert storage.exist([lease.job_id]) == [False]
+    assert reads.exist(storage, [lease.job_id]) == [False]
 
 
 def test_at_most_a_hundred_are_reaped_in_one_call(storage: RedisStorage) -> None:
@@ -134,18 +135,18 @@ def test_leases_of_a_runner_known_to_be_dead_are_freed_at_once(storage: RedisSto
     mine, others = add(storage, 2)
     claim(storage, runner="dead")
     claim(storage, runner="alive")
-    assert storage.recover(["dead", "never seen"]) == 1
+    assert steps.recover(storage, ["dead", "never seen"]) == 1
     assert status_of(storage, mine) is JobState.PENDING
     assert fields_of(storage, mine)["crashes"] == b"1"
     assert status_of(storage, others) is JobState.PROCESSING
-    assert storage.recover(["dead"]) == 0
+    assert steps.recover(storage, ["dead"]) == 0
 
 
 def test_recovering_leaves_alone_what_no_longer_runs(storage: RedisStorage) -> None:
     (lease,) = add(storage) and claim(storage, runner="dead")
     assert finish(storage, lease) == "completed"
     storage.r.zadd(key(storage, "running"), {lease.job_id: 1})  # a stranger's doing
-    assert storage.recover(["dead"]) == 0
+    assert steps.recover(storage, ["dead"]) == 0
     assert status_of(storage, lease.job_id) is JobState.COMPLETED
 
 
@@ -154,9 +155,9 @@ def test_recovering_goes_on_past_a_chunk(storage: RedisStorage) -> None:
     for runner in ["dead", "alive"] * 7:
         claim(storage, 100, runner=runner)
     assert len(ids_in(storage, "running")) > 2 * CHUNK
-    assert storage.recover(["dead"]) == 700
-    assert storage.overview().jobs[JobState.PENDING] == 700
-    assert storage.overview().jobs[JobState.PROCESSING] == 700
+    assert steps.recover(storage, ["dead"]) == 700
+    assert storage.run(overview()).jobs[JobState.PENDING] == 700
+    assert storage.run(overview()).jobs[JobState.PROCESSING] == 700
 
 
 def test_ids_of_no_job_leave_the_leases(storage: RedisStorage) -> None:

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
+import steps
 from queuectl.errors import ServerRefused
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.outcome import DEAD, RETRY
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import WorkerState
+from queuectl.storage import RedisStorage, config, reads
+from queuectl.storage.calls import jobs, workers
+from queuectl.storage.calls.workers import WorkerState, overview
 from steps import (
     EXPIRED,
     LONG,
@@ -45,7 +47,7 @@ def test_enqueue_is_refused_and_nothing_is_half_written(storage: RedisStorage) -
     ids = new_ids(3)
     with full(storage), pytest.raises(ServerRefused, match="out of memory"):
         add_as(storage, ids, variables={b"A": b"1"})
-    assert storage.exist(ids) == [False] * 3
+    assert reads.exist(storage, ids) == [False] * 3
     assert queue_of(storage) == ids_in(storage, "idx:pending") == [old]
     assert storage.r.keys(f"{storage.keys.namespace}:env:*") == []
     add_as(storage, ids)
@@ -54,15 +56,15 @@ def test_enqueue_is_refused_and_nothing_is_half_written(storage: RedisStorage) -
 def test_so_is_putting_dead_jobs_back(storage: RedisStorage) -> None:
     (dead,) = make_dead(storage)
     with full(storage), pytest.raises(ServerRefused, match="out of memory"):
-        storage.dlq_retry([dead])
+        storage.run(jobs.dlq_retry([dead]))
     assert ids_in(storage, "idx:dead") == [dead]
     assert queue_of(storage) == []
 
 
 def test_so_is_configuring(storage: RedisStorage) -> None:
     with full(storage), pytest.raises(ServerRefused, match="out of memory"):
-        storage.set_config({"max_retries": "1"})
-    assert storage.config() == {}
+        config.write_config(storage, {"max_retries": "1"})
+    assert config.read_config(storage) == {}
 
 
 def test_what_is_there_is_still_worked_off(storage: RedisStorage) -> None:
@@ -85,12 +87,12 @@ def test_room_can_be_made(storage: RedisStorage) -> None:
     storage.r.lrem(storage.keys.namespace + ":jobs", 0, pending)
     claim(storage)
     with full(storage):
-        assert storage.cancel([pending, running]) == ["cancelled", "requested"]
+        assert storage.run(jobs.cancel([pending, running])) == ["cancelled", "requested"]
         assert QueueManager(storage).clear() == 1
-        assert storage.recover(["pool"]) == 1
-        storage.stop()
-        assert storage.overview().stopped
-        assert storage.resume()
+        assert steps.recover(storage, ["pool"]) == 1
+        storage.run(workers.stop())
+        assert storage.run(overview()).stopped
+        assert storage.run(workers.resume())
         assert len(prune(storage, dead_retention=0)) == 3
-        assert storage.watch(other) == "cancelled"
-        storage.retire("pool", ["pool.1"])
+        assert storage.run(jobs.watch(other)) == "cancelled"
+        storage.run(workers.retire("pool", ["pool.1"]))

@@ -8,7 +8,8 @@ import pytest
 
 from queuectl.manager.queue_manager import QueueManager
 from queuectl.model.lifecycle import JobState
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import jobs
 from steps import add, add_one, beat, claim, complete, fail, finish, ids_in, key, make_dead
 
 ALL = tuple(JobState)
@@ -18,7 +19,7 @@ def listed(storage: RedisStorage, limit: int, states: Sequence[JobState] = ALL) 
     """All ids, page by page."""
     found: list[str] = []
     after = ""
-    while (page := storage.page(states, limit, after)).end:
+    while (page := storage.run(jobs.page(states, limit, after))).end:
         assert 1 <= len(page.jobs) + len(page.invalid) <= limit
         found += [job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid]
         after = page.end
@@ -26,15 +27,15 @@ def listed(storage: RedisStorage, limit: int, states: Sequence[JobState] = ALL) 
 
 
 def test_an_empty_queue_has_one_empty_page(storage: RedisStorage) -> None:
-    assert storage.page(ALL, 10) == ([], [], [], "")
+    assert storage.run(jobs.page(ALL, 10)) == ([], [], [], "")
 
 
 def test_what_changed_last_comes_first(storage: RedisStorage) -> None:
     one, two, three = (add_one(storage) for _ in range(3))
-    assert [job.id for job in storage.page(ALL, 10).jobs] == [three, two, one]
+    assert [job.id for job in storage.run(jobs.page(ALL, 10)).jobs] == [three, two, one]
     (lease,) = claim(storage)
     finish(storage, lease)
-    assert [job.id for job in storage.page(ALL, 10).jobs] == [one, three, two]
+    assert [job.id for job in storage.run(jobs.page(ALL, 10)).jobs] == [one, three, two]
 
 
 def test_only_jobs_in_the_states_asked_for(storage: RedisStorage) -> None:
@@ -72,11 +73,11 @@ def test_jobs_of_the_same_moment_are_all_listed(storage: RedisStorage) -> None:
 
 def test_the_place_holds_while_jobs_come_and_go(storage: RedisStorage) -> None:
     ids = list(reversed(add(storage, 30)))
-    first = storage.page(ALL, 10)
+    first = storage.run(jobs.page(ALL, 10))
     assert [job.id for job in first.jobs] == ids[:10]
     add(storage, 15)  # at the top, where the reader has been
-    storage.cancel(ids[5:12])  # and some move there, among them the one where the page ended
-    second = storage.page([JobState.PENDING, JobState.DEAD], 10, first.end)
+    storage.run(jobs.cancel(ids[5:12]))  # and some move there, among them the one where the page ended
+    second = storage.run(jobs.page([JobState.PENDING, JobState.DEAD], 10, first.end))
     assert [job.id for job in second.jobs] == ids[12:22]
 
 
@@ -86,7 +87,7 @@ def test_a_damaged_record_is_named_and_the_others_are_shown(storage: RedisStorag
     storage.r.delete(storage.keys.job(gone))
     storage.r.delete(storage.keys.job(wrong))
     storage.r.set(storage.keys.job(wrong), "not a hash")
-    page = storage.page(ALL, 10)
+    page = storage.run(jobs.page(ALL, 10))
     assert [job.id for job in page.jobs] == [good]
     assert dict(page.invalid).keys() == {broken, gone, wrong}
     assert "attempts" in dict(page.invalid)[broken]
@@ -95,8 +96,8 @@ def test_a_damaged_record_is_named_and_the_others_are_shown(storage: RedisStorag
 
 def test_a_page_holds_whole_jobs(storage: RedisStorage) -> None:
     job_id = add_one(storage, b"\xff\xfe", timeout="1.5")
-    (job,) = storage.page(ALL, 1).jobs
-    assert job == storage.job(job_id)
+    (job,) = storage.run(jobs.page(ALL, 1)).jobs
+    assert job == reads.job(storage, job_id)
     assert (job.command, job.options.timeout) == (b"\xff\xfe", 1.5)
     assert ids_in(storage, "idx:pending") == [job_id]
 
@@ -106,7 +107,7 @@ def test_heartbeats_between_two_pages_lose_no_running_job(storage: RedisStorage)
     leases = claim(storage, 6, lease_seconds=3)
     found: list[str] = []
     after = ""
-    while (page := storage.page(ALL, 2, after)).end:
+    while (page := storage.run(jobs.page(ALL, 2, after))).end:
         found += [job.id for job in page.jobs]
         after = page.end
         beat(storage, waiting=leases, lease_seconds=3 + len(found))
@@ -137,14 +138,14 @@ def test_a_page_goes_on_where_it_ended_when_that_job_has_left(storage: RedisStor
     index = storage.keys.index(state.value)
     ids = [f"{number:04x}" for number in range(100)]
     storage.r.zadd(index, dict.fromkeys(ids, 7.25))  # all of one moment
-    page = storage.page([state], 10)
+    page = storage.run(jobs.page([state], 10))
     seen = [job_id for job_id, _ in page.invalid]
     storage.r.zrem(index, *seen)
     assert sorted(seen + listed_from(storage, state, page.end)) == ids
 
 
 def listed_from(storage: RedisStorage, state: JobState, after: str) -> list[str]:
-    return [job_id for job_id, _ in storage.page([state], 1_000, after).invalid]
+    return [job_id for job_id, _ in storage.run(jobs.page([state], 1_000, after)).invalid]
 
 
 def test_ids_that_are_no_text_do_not_stop_a_walk(storage: RedisStorage) -> None:
@@ -159,10 +160,10 @@ def test_ids_that_are_no_text_do_not_stop_a_walk(storage: RedisStorage) -> None:
 def test_a_page_costs_a_page_however_many_jobs_share_one_moment(storage: RedisStorage, state: JobState) -> None:
     index = storage.keys.index(state.value)
     storage.r.zadd(index, {f"{number:06x}": 7.25 for number in range(20_000)})
-    storage.page([state], 1)
+    storage.run(jobs.page([state], 1))
     half = f"{2 if state is JobState.FAILED else 3}:7.25:{10_000:06x}"
     storage.r.config_resetstat()
-    assert len(storage.page([state], 5, half).invalid) == 5
+    assert len(storage.run(jobs.page([state], 5, half)).invalid) == 5
     calls = storage.r.info("commandstats")
     reads = sum(calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("zrange", "zrevrange", "zcount"))
     assert reads < 25

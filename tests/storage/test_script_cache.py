@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import overview
+from queuectl.storage.calls.workers import overview
 from queuectl.storage.scripts import command, digest, names, source
 from steps import add, beat, claim, finish
 
@@ -15,15 +15,15 @@ def test_a_flushed_server_is_told_again(storage: RedisStorage) -> None:
         assert [lease.job_id for lease in leases] == ids
         assert beat(storage, waiting=leases).lost == []
         assert [finish(storage, lease) for lease in leases] == ["completed"] * 2
-        assert storage.overview().jobs
+        assert storage.run(overview()).jobs
         storage.r.script_flush()
 
 
 def test_the_text_goes_along_once(storage: RedisStorage) -> None:
-    storage.overview()
+    storage.run(overview())
     storage.r.config_resetstat()
     for _ in range(3):
-        storage.overview()
+        storage.run(overview())
     used = storage.r.info("commandstats")
     assert used["cmdstat_evalsha"]["calls"] == 3
     assert "cmdstat_eval" not in used

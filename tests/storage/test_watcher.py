@@ -12,6 +12,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage import watcher as watcher_module
+from queuectl.storage.calls import jobs
 from queuectl.storage.watcher import Watcher
 from steps import add_one, claim, complete, fail, finish
 from waiting import wait_until
@@ -48,7 +49,7 @@ def test_a_failure_that_is_tried_again_is_no_end(storage: RedisStorage) -> None:
         finish(storage, claim(storage)[0], RETRY)
         assert watcher.wait(0.01) is None
         wait_until(lambda: watcher.wait(0.01) is None and watcher.failures == 1)
-        storage.cancel([job_id])
+        storage.run(jobs.cancel([job_id]))
         assert watcher.wait(20) is JobState.CANCELLED
 
 

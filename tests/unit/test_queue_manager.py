@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
-from queuectl.manager.producer import BATCH
-from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.config import QueueConfig
+from queuectl.manager.queue_manager import BATCH, QueueManager
+from queuectl.manager.selection import resolve
 from queuectl.model.command import EXEC, MAX_ARGUMENT_BYTES, SHELL
 from queuectl.model.lifecycle import JobState
 from queuectl.options import JobOptions
@@ -61,8 +62,8 @@ def test_some_of_the_environment_goes_along_and_no_secrets(
     assert b"hush" not in packed
 
 
-def test_options_are_the_jobs_own(manager: QueueManager) -> None:
-    manager.configure({"max_retries": 9, "backoff_factor": 3})
+def test_options_are_the_jobs_own(manager: QueueManager, storage: RedisStorage) -> None:
+    QueueConfig(storage).change({"max_retries": 9, "backoff_factor": 3})
     job = manager.job(manager.enqueue(b"true", JobOptions(timeout=1.5, max_retries=0, backoff_base=0)))
     assert (job.options.timeout, job.policy) == (1.5, (0, 0, 3))
 
@@ -105,21 +106,22 @@ def test_commands_that_no_system_runs_add_nothing(
 def test_many_are_checked_before_the_first_is_added(manager: QueueManager, storage: RedisStorage) -> None:
     commands = [b"true"] * (2 * BATCH) + [b""]
     with pytest.raises(InvalidInput, match=f"(?i)^command {2 * BATCH + 1}: the command is empty"):
-        list(manager.enqueue_many(commands))
+        manager.enqueue_many(commands)
     assert queue_of(storage) == []
 
 
 def test_many_go_in_chunks_in_their_order(manager: QueueManager, storage: RedisStorage) -> None:
     commands = [b"echo %d" % number for number in range(2 * BATCH + 7)]
-    chunks = list(manager.enqueue_many(commands))
-    assert [len(ids) for ids in chunks] == [BATCH, BATCH, 7]
-    ids = [job_id for chunk in chunks for job_id in chunk]
+    chunks: list[list[str]] = []
+    ids = manager.enqueue_many(commands, on_added=chunks.append)
+    assert [len(chunk) for chunk in chunks] == [BATCH, BATCH, 7]
+    assert ids == [job_id for chunk in chunks for job_id in chunk]
     assert queue_of(storage) == ids
     assert manager.job(ids[-1]).command == commands[-1]
 
 
 def test_none_are_none(manager: QueueManager) -> None:
-    assert list(manager.enqueue_many([])) == []
+    assert manager.enqueue_many([]) == []
 
 
 def test_an_id_that_is_taken_is_drawn_again(
@@ -150,16 +152,16 @@ def test_in_a_folder_that_is_gone_nothing_is_added(
 @pytest.mark.parametrize("given", ["abcd0001", "abcd0", "ABCD0", " abcd0001\n"])
 def test_a_unique_prefix_serves(manager: QueueManager, storage: RedisStorage, given: str) -> None:
     add_as(storage, ["abcd0001", "abcd1001"])
-    assert manager.resolve(given) == "abcd0001"
+    assert resolve(storage, given) == "abcd0001"
 
 
 @pytest.mark.parametrize(
     "given",
     ["", " ", "abc", "a", "wxyz", "abcd-001", "../../etc", "abcd*", "ａｂｃｄ", "a" * 33, "x" * 500, "\x1b[31m"],
 )
-def test_what_is_no_id_is_no_job(manager: QueueManager, given: str) -> None:
+def test_what_is_no_id_is_no_job(storage: RedisStorage, given: str) -> None:
     with pytest.raises(JobNotFound) as caught:
-        manager.resolve(given)
+        resolve(storage, given)
     assert len(caught.value.message) < 80
     assert "\x1b" not in caught.value.message
 
@@ -169,16 +171,16 @@ def test_an_unknown_id_is_no_job(manager: QueueManager) -> None:
         manager.job("feedfeed")
 
 
-def test_an_ambiguous_prefix_lists_its_candidates(manager: QueueManager, storage: RedisStorage) -> None:
+def test_an_ambiguous_prefix_lists_its_candidates(storage: RedisStorage) -> None:
     add_as(storage, ["abcd0002", "abcd0001", "abcd1001"])
     with pytest.raises(AmbiguousId, match="abcd0 fits 2 jobs") as caught:
-        manager.resolve("abcd0")
+        resolve(storage, "abcd0")
     assert caught.value.hint.endswith("abcd0001 abcd0002")
 
 
-def test_a_full_id_is_never_ambiguous(manager: QueueManager, storage: RedisStorage) -> None:
+def test_a_full_id_is_never_ambiguous(storage: RedisStorage) -> None:
     add_as(storage, ["abcd", "abcd0001"])
-    assert manager.resolve("abcd") == "abcd"
+    assert resolve(storage, "abcd") == "abcd"
 
 
 def test_cancel_by_prefix_tells_the_id(manager: QueueManager, storage: RedisStorage) -> None:

@@ -7,8 +7,9 @@ from queuectl.manager.status import Status
 from queuectl.manager.workers import LONGEST_PAUSE_SECONDS, Workers
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Activity, WorkerState
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import WorkerState
+from queuectl.storage.reads import Activity
 from steps import add, beat, claim, run
 
 
@@ -64,12 +65,12 @@ def test_a_status_is_one_sentence() -> None:
 
 
 def test_the_server_tells_what_has_been_done_lately(valkey_storage: RedisStorage) -> None:
-    assert valkey_storage.activity()[1:] == (None, 0, None)
+    assert reads.activity(valkey_storage)[1:] == (None, 0, None)
     run(valkey_storage, 3)
     run(valkey_storage, 2, "dead")
     add(valkey_storage, 2)
     claim(valkey_storage, 1)
-    now, oldest, finished, first = valkey_storage.activity()
+    now, oldest, finished, first = reads.activity(valkey_storage)
     assert finished == 5
     assert first is not None
     assert oldest is not None

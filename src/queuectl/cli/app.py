@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from queuectl.manager.config import QueueConfig
     from queuectl.manager.dead_letter import DeadLetterQueue
     from queuectl.manager.queue_manager import QueueManager
     from queuectl.manager.workers import Workers
@@ -68,6 +69,13 @@ class App:
         from queuectl.manager.dead_letter import DeadLetterQueue
 
         return DeadLetterQueue(self.storage)
+
+    @cached_property
+    def config(self) -> QueueConfig:
+        """The settings that all its users share."""
+        from queuectl.manager.config import QueueConfig
+
+        return QueueConfig(self.storage)
 
     def disconnect(self) -> None:
         """Close the connection; what is asked next opens another."""

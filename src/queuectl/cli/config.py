@@ -50,7 +50,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     values: dict[str, tuple[str, str]] = {}
     trouble: QueuectlError | None = None
     try:
-        for name, (value, was_set) in app.manager.config().items():
+        for name, (value, was_set) in app.config.values().items():
             values[name] = (number_text(value), "server" if was_set else "default")
     except QueuectlError as error:
         if not origin:
@@ -99,8 +99,8 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
     given = {name: value for name, value in changes.items() if value is not None} | _assigned(assignments)
     if not given:
         raise click.UsageError("Name at least one setting, such as --max-retries 5.")
-    app.manager.configure(given)
-    current = app.manager.config()
+    app.config.change(given)
+    current = app.config.values()
     if as_json:
         print_json({name: _plain(number_text(current[name][0])) for name in given})
         return
@@ -118,9 +118,9 @@ def reset(app: App, as_json: bool) -> None:
     Examples:
       queuectl config reset
     """
-    app.manager.reset_config()
+    app.config.reset()
     if as_json:
-        print_json({name: _plain(number_text(value)) for name, (value, _) in app.manager.config().items()})
+        print_json({name: _plain(number_text(value)) for name, (value, _) in app.config.values().items()})
     else:
         click.echo("The configuration has its default values again.")
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import Any
 
 import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.command_line import command_line
-from queuectl.cli.interrupts import held_back
+from queuectl.cli.enqueue_lines import Addition
 from queuectl.cli.lines import read_commands
 from queuectl.cli.options import job_options, json_option
 from queuectl.cli.screens.messages import note
-from queuectl.cli.screens.terminal import is_terminal, print_json
-from queuectl.cli.screens.values import SHORT_ID, quantity
+from queuectl.cli.screens.terminal import is_terminal, print_ids
+from queuectl.cli.screens.values import SHORT_ID
 from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
 
 
@@ -90,26 +89,33 @@ def enqueue_command(
     from queuectl.options import JobOptions
 
     wishes = JobOptions(**options)
-    app.manager.patient = wait_for_server
-    app.manager.on_wait = _say_that_it_waits
+    on_wait = _say_that_it_waits if wait_for_server else None
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        commands = read_commands(source, by_null)
+        addition = Addition(app, read_commands(source, by_null), wishes, as_json=as_json)
         if durable:
-            app.manager.check_durable()  # before anything is added: who tries again would add it twice
-        _enqueue_lines(app, commands, wishes, as_json)
+            app.manager.check_durable(on_wait)  # before any job is added: a second try would add them twice
+        addition.run(on_wait)
+        if durable:
+            _make_durable(app)
+        addition.check_output()
+        if addition.counted:
+            _say_what_next(app, "status")
     elif words:
+        command = command_bytes(ctx, words)
         if durable:
-            app.manager.check_durable()
-        job_id = app.manager.enqueue(command_bytes(ctx, words), wishes)
+            app.manager.check_durable(on_wait)  # before the job is added: a second try would add it twice
+        job_id = app.manager.enqueue(command, wishes, on_wait=on_wait)
         warn_of_piped_input()
-        _print_ids([job_id], as_json)
+        try:
+            if durable:
+                _make_durable(app)
+        finally:
+            print_ids([job_id], as_json=as_json)
         _say_what_next(app, f"logs -f {job_id[:SHORT_ID]}")
     else:
         raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
-    if durable and (doubt := app.manager.make_durable()):
-        raise QueuectlError(f"What was added is in the queue, but {doubt}.")
 
 
 def warn_of_piped_input() -> None:
@@ -120,62 +126,13 @@ def warn_of_piped_input() -> None:
         note(WARNING, after="Warning: ")
 
 
-def _enqueue_lines(app: App, commands: list[bytes], wishes: Any, as_json: bool) -> None:
-    """Add all of them, and tell a person how many, a program their ids: after a Ctrl-C those that were added."""
-    total, done = len(commands), 0
-    counted = total > 1 and is_terminal() and not as_json
-    unread: OSError | None = None
-    with held_back() as interrupts:
-
-        def say_that_it_waits(error: ServerUnreachable) -> None:
-            interrupts.at_once = True
-            _say_that_it_waits(error)
-
-        app.manager.on_wait = say_that_it_waits
-        try:
-            for ids in app.manager.enqueue_many(commands, wishes):
-                interrupts.at_once = False
-                done += len(ids)
-                if unread is None and not counted:
-                    try:
-                        _print_ids(ids, as_json)
-                    except OSError as error:  # nobody reads on, or a disk is full: the jobs are added all the same
-                        unread = error
-                if done < total:
-                    interrupts.check()
-        except QueuectlError as error:
-            if done:
-                error.message += f" {_so_far(done, total, counted)}"
-            raise
-        except KeyboardInterrupt:
-            click.echo("", err=True)
-            told = _so_far(done, total, counted) if done else "No job was added."
-            doubt = " The server has not answered for those that follow." if interrupts.in_a_step else ""
-            note(f"Interrupted. {told}{doubt}")
-            raise
-    if unread is not None:
-        raise unread
-    if counted:
-        click.echo(f"{quantity(done, 'job')} added")
-        _say_what_next(app, "status")
-
-
-def _so_far(done: int, total: int, counted: bool) -> str:
-    printed = "" if counted else ", and their ids printed"
-    return f"The first {done:,} of {total:,} jobs were added{printed}."
+def _make_durable(app: App) -> None:
+    if doubt := app.manager.make_durable():
+        raise QueuectlError(f"What was added is in the queue, but {doubt}.")
 
 
 def _say_that_it_waits(error: ServerUnreachable) -> None:
     note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
-
-
-def _print_ids(ids: list[str], as_json: bool) -> None:
-    if as_json:
-        for job_id in ids:
-            print_json({"id": job_id})
-    else:
-        sys.stdout.write("\n".join(ids) + "\n")
-        sys.stdout.flush()
 
 
 def _say_what_next(app: App, follow: str) -> None:

@@ -114,7 +114,7 @@ def _warn_of_losses(app: App) -> None:
     """A queue outlives its server only by what that has on its disk."""
     if app.workers.may_lose_jobs():
         from queuectl.storage.connect import server_url
-        from queuectl.storage.session import APPEND_ONLY_HINT
+        from queuectl.storage.durability import APPEND_ONLY_HINT
 
         note(
             f"The server {server_url(app.settings).redacted()} keeps no append-only file: if it dies, all that"

@@ -1,14 +1,15 @@
-"""The Dead Letter Queue: look at jobs that failed for good, try them again, or clear them away."""
+"""The Dead Letter Queue: list jobs that failed for good, run them again, or remove them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
-from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.selection import resolve
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Page
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls.workers import overview
 from queuectl.storage.scripts import CHUNK
 
 
@@ -16,20 +17,16 @@ class DeadLetterQueue:
     """The jobs in state dead."""
 
     def __init__(self, storage: RedisStorage) -> None:
-        self.storage = storage
-
-    def page(self, limit: int = 50, after: str = "") -> Page:
-        """Dead jobs, the newest first."""
-        return self.storage.page([JobState.DEAD], limit, after)
+        self._storage = storage
 
     def count(self) -> int:
         """How many there are."""
-        return self.storage.overview().jobs[JobState.DEAD]
+        return self._storage.run(overview()).jobs[JobState.DEAD]
 
     def retry(self, prefix: str) -> str:
         """Put one job back into the queue, with all its retries. Gives its id."""
-        job_id = QueueManager(self.storage).resolve(prefix)
-        (answer,) = self.storage.dlq_retry([job_id])
+        job_id = resolve(self._storage, prefix)
+        (answer,) = self._storage.run(jobs.dlq_retry([job_id]))
         if answer != "retried":
             raise QueuectlError(
                 f"Job {job_id} is not in the dead letter queue: it is {answer}.", "See: queuectl dlq list"
@@ -38,13 +35,13 @@ class DeadLetterQueue:
 
     def retry_all(self) -> int:
         """Put back all jobs that are dead now. Gives how many."""
-        return self._each_chunk(lambda ids: self.storage.dlq_retry(ids).count("retried"))
+        return self._each_chunk(lambda ids: self._storage.run(jobs.dlq_retry(ids)).count("retried"))
 
     def clear(self, removed: Callable[[list[str]], object] = lambda ids: None) -> int:
         """Remove all jobs that are dead now; ``removed`` is told their ids. Gives how many."""
 
         def remove(ids: list[str]) -> int:
-            gone = self.storage.delete(JobState.DEAD, ids)
+            gone = self._storage.run(jobs.delete(JobState.DEAD, ids))
             removed(gone)
             return len(gone)
 
@@ -54,7 +51,7 @@ class DeadLetterQueue:
         # From the newest to the oldest, so that jobs which die meanwhile are not among them.
         total, after = 0, ""
         while True:
-            page = self.storage.page([JobState.DEAD], CHUNK, after)
+            page = self._storage.run(jobs.page([JobState.DEAD], CHUNK, after))
             total += act([job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid])
             if not page.end:
                 return total

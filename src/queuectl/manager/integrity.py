@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls import integrity as calls
 from queuectl.storage.inventory import Inventory
+from queuectl.storage.reads import server_time
 from queuectl.storage.scripts import CHUNK
 
 
@@ -28,13 +30,13 @@ def check(storage: RedisStorage, *, repair: bool) -> Iterator[Problem]:
     inventory = Inventory(storage)
     seen: set[str] = set()
     for ids in _chunks(_fresh(inventory.all_ids(), seen)):
-        yield from (Problem(*found) for found in storage.fsck_jobs(ids, repair=repair))
+        yield from (Problem(*found) for found in storage.run(calls.fsck_jobs(ids, repair=repair)))
     lists = {JobState.PENDING: ("jobs", inventory.queued), JobState.DEAD: ("dead_letter", inventory.dead_letters)}
     for state, (name, ids_in_list) in lists.items():
-        before = storage.time()  # a job that enters the state later may have come to a place already read
+        before = server_time(storage)  # a job that enters the state later may have come to a place already read
         hinted = set(ids_in_list())
         for ids in _chunks(job_id for job_id in inventory.index_items(state) if job_id not in hinted):
-            for job_id in storage.fsck_hints(state, ids, before, repair=repair):
+            for job_id in storage.run(calls.fsck_hints(state, ids, before, repair=repair)):
                 yield Problem(job_id, f"is {state.value}, but not in the list {name}", True)
 
 

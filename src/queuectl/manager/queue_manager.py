@@ -1,132 +1,199 @@
-"""The use cases of the queue: enqueue, find, list, cancel, configure."""
+"""The use cases of the queue: add jobs, show them, cancel them.
+
+A short command that adds one job runs all of this module: what only the other use cases need is imported by them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound, RecordInvalid
-from queuectl.manager.producer import Producer
-from queuectl.manager.status import Status
-from queuectl.model.job import Job
-from queuectl.model.lifecycle import JobState
-from queuectl.options import SETTINGS, JobOptions
-from queuectl.storage import RedisStorage
-from queuectl.storage.calls import Page
+from queuectl.errors import InvalidInput, JobNotFound, RecordInvalid, ServerUnreachable
+from queuectl.manager.environment import capture, current_directory
+from queuectl.model.command import EXEC, SHELL, check, joined
+from queuectl.model.queue import DEFAULT_QUEUE
+from queuectl.options import JobOptions
+from queuectl.storage.calls import jobs
 
-__all__ = ["JobOptions", "QueueManager", "Status"]
+if TYPE_CHECKING:
+    from queuectl.manager.status import Status
+    from queuectl.model.job import Job
+    from queuectl.model.lifecycle import JobState
+    from queuectl.storage import RedisStorage
+
+T = TypeVar("T")
+OnWait = Callable[[ServerUnreachable], None]
+
+BATCH = 1_000
+"""Jobs that one call adds at most: about 10 ms of the server's time."""
+
+RECONNECT_SECONDS = 0.25
+"""Between two tries to reach a server, when a caller wants to wait for it."""
+
+NO_OPTIONS = JobOptions()
+
+ID_BYTES = 8
+"""Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
 
 DAMAGED_HINT = "It can't be run. Something other than queuectl wrote to its hash."
-SHORTEST_PREFIX = 4
-CANCEL_ANSWERS = frozenset(["cancelled", "requested", *JobState])
-DIGITS = frozenset("0123456789abcdef")
-NUMERALS = frozenset("0123456789.e+-")
 
 
-class QueueManager(Producer):
-    """What can be done with a queue: what a producer does, and the rest.
+class QueueManager:
+    """What can be done with a queue.
 
-    Ids may be given as any unique prefix of 4 characters or more.
+    Ids may be given as any unique prefix of 4 characters or more. Where a method takes ``on_wait``, it waits for a
+    server that can't be reached, however long that takes, and calls ``on_wait`` when such a wait begins; without it
+    the method raises `ServerUnreachable`.
     """
 
     def __init__(self, storage: RedisStorage) -> None:
-        super().__init__(storage)
-        self.storage = storage
+        self._storage = storage
 
-    # Look -----------------------------------------------------------------------------------------
+    # Add ------------------------------------------------------------------------------------------
 
-    def resolve(self, prefix: str) -> str:
-        """The full id that ``prefix`` stands for; JobNotFound or AmbiguousId."""
-        wanted = prefix.strip().lower()
-        if not wanted or not DIGITS.issuperset(wanted) or len(wanted) > 32:
-            raise JobNotFound(
-                f"No job id looks like {prefix[:40]!r}.",
-                "Ids are hexadecimal, such as 9fa21c07. See: queuectl list",
-            )
-        if len(wanted) < SHORTEST_PREFIX:
-            raise JobNotFound(
-                f"The id {wanted} is too short.", f"Give at least {SHORTEST_PREFIX} characters of it."
-            )
-        # A stranger may have put something into the table of prefixes that is no id.
-        found = [job_id for job_id in self.storage.find(wanted) if DIGITS.issuperset(job_id)]
-        if not found:
-            raise JobNotFound(f"There is no job {wanted}.", "See: queuectl list")
-        if len(found) > 1:
-            raise AmbiguousId(f"The id {wanted} fits {len(found)} jobs.", "Which one? " + " ".join(sorted(found)))
-        return found[0]
+    def enqueue(
+        self, command: bytes | list[bytes], options: JobOptions = NO_OPTIONS, *, on_wait: OnWait | None = None
+    ) -> str:
+        """Add one command: a string for the shell, or a list of arguments that is run without one.
+
+        It will run in the current directory. Gives the new job's id.
+        """
+        text, form = (command, SHELL) if isinstance(command, bytes) else (joined(command), EXEC)
+        return self.enqueue_many([text], options, form=form, on_wait=on_wait)[0]
+
+    def enqueue_many(
+        self,
+        commands: Sequence[bytes],
+        options: JobOptions = NO_OPTIONS,
+        *,
+        form: str = SHELL,
+        on_added: Callable[[list[str]], object] = lambda ids: None,
+        on_wait: OnWait | None = None,
+    ) -> list[str]:
+        """Add many commands: all are checked before the first is added, then they go in chunks.
+
+        ``on_added`` gets the ids of each chunk once the server has acknowledged it. Gives all ids, in the order of
+        ``commands``.
+        """
+        for number, command in enumerate(commands, 1):
+            try:
+                check(command, form)
+            except InvalidInput as error:
+                if len(commands) > 1:
+                    raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
+                raise
+        fields: dict[str, str | bytes] = {**options.fields(), "queue": DEFAULT_QUEUE, "cwd": current_directory()}
+        if form != SHELL:
+            fields["form"] = form
+        variables = capture()
+        added: list[str] = []
+        for start in range(0, len(commands), BATCH):
+            ids = self._add(commands[start : start + BATCH], fields, variables, on_wait)
+            added += ids
+            on_added(ids)
+        return added
+
+    def check_durable(self, on_wait: OnWait | None = None) -> None:
+        """Make sure that what is added can be made durable; BadConfiguration if the server can't do that."""
+        from queuectl.storage.durability import check_durable
+
+        _reached(partial(check_durable, self._storage), on_wait)
+
+    def make_durable(self) -> str:
+        """Wait until what was added is on the server's disk. Gives "" then, or why that is not certain."""
+        from queuectl.storage.durability import make_durable
+
+        return make_durable(self._storage)
+
+    def _add(
+        self,
+        commands: Sequence[bytes],
+        fields: Mapping[str, str | bytes],
+        variables: Mapping[bytes, bytes],
+        on_wait: OnWait | None,
+    ) -> list[str]:
+        while True:
+            random = os.urandom(ID_BYTES * len(commands)).hex()
+            ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
+            new = [jobs.NewJob(job_id, command) for job_id, command in zip(ids, commands, strict=True)]
+            call = jobs.enqueue(new, shared=fields, variables=variables)
+            taken, again = _reached(partial(self._storage.run, call), on_wait)
+            # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
+            if not taken or again:
+                return ids
+
+    # Show -----------------------------------------------------------------------------------------
 
     def job(self, prefix: str) -> Job:
         """One job."""
-        job_id = self.resolve(prefix)
+        from queuectl.manager.selection import resolve
+        from queuectl.storage import reads
+
+        job_id = resolve(self._storage, prefix)
         try:
-            job = self.storage.job(job_id)
+            job = reads.job(self._storage, job_id)
         except RecordInvalid as error:
             raise RecordInvalid(f"The record of job {job_id} is damaged: {error.message}.", DAMAGED_HINT) from None
         if job is None:
             raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
         return job
 
-    def page(self, states: Sequence[JobState] = (), limit: int = 50, after: str = "") -> Page:
-        """Jobs in these states (all when none are given), in the order of `RedisStorage.page`."""
-        return self.storage.page(states or list(JobState), limit, after)
+    def page(self, states: Sequence[JobState] = (), limit: int = 50, after: str = "") -> jobs.Page:
+        """Jobs in these states (all when none are given), in the order of `calls.jobs.page`."""
+        from queuectl.model.lifecycle import JobState
+
+        return self._storage.run(jobs.page(states or list(JobState), limit, after))
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""
-        return self.storage.overview().jobs
+        from queuectl.storage.calls.workers import overview
+
+        return self._storage.run(overview()).jobs
 
     def status(self) -> Status:
         """Counts, workers, the pace, and whether the stop signal is set."""
-        overview = self.storage.overview()
-        workers = self.storage.workers(overview.workers)
-        return Status(overview.jobs, sorted(workers), overview.stopped, overview.set_aside, self.storage.activity())
+        from queuectl.manager.status import read_status
 
-    def make_durable(self) -> str:
-        """Wait until what was added is on the server's disk. Gives "" then, or why that is not certain."""
-        return self.storage.make_durable()
+        return read_status(self._storage)
 
-    # End ------------------------------------------------------------------------------------------
+    # Cancel ---------------------------------------------------------------------------------------
 
     def cancel(self, prefix: str) -> tuple[str, str]:
         """Cancel one job. Gives its id, and "cancelled", "requested" (its worker was told) or its final state."""
-        job_id = self.resolve(prefix)
-        answer = self.storage.cancel([job_id])[0]
+        from queuectl.manager.selection import resolve
+        from queuectl.model.lifecycle import JobState
+
+        job_id = resolve(self._storage, prefix)
+        answer = self._storage.run(jobs.cancel([job_id]))[0]
         if answer == "missing":
             raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
-        if answer not in CANCEL_ANSWERS:
-            why = f"it is in no state that there is: {answer[:40]!r}"
+        if answer not in {"cancelled", "requested", *JobState}:
+            why = f"its state {answer[:40]!r} is unknown"
             raise RecordInvalid(f"The record of job {job_id} is damaged: {why}.", DAMAGED_HINT)
         return job_id, answer
 
     def clear(self) -> int:
         """Cancel all jobs that are pending now. Gives how many there were."""
-        before, total = self.storage.clear()
+        before, total = self._storage.run(jobs.clear())
         while before:
-            before, count = self.storage.clear(before)
+            before, count = self._storage.run(jobs.clear(before))
             total += count
         return total
 
-    # Configuration --------------------------------------------------------------------------------
 
-    def config(self) -> dict[str, tuple[float, bool]]:
-        """Each setting's value, and whether it was set (else it is the default)."""
-        stored = self.storage.config()
-        values: dict[str, tuple[float, bool]] = {}
-        for name, setting in SETTINGS.items():
-            text = stored.get(name, "")
-            try:
-                value = setting.read(text)
-            except InvalidInput:
-                text = ""
-            # Never set, or written by something else: scripts ignore it too, so '0x10' and ' 3' as well.
-            in_force = bool(text) and NUMERALS.issuperset(text)
-            values[name] = (value, True) if in_force else (setting.default, False)
-        return values
-
-    def configure(self, changes: Mapping[str, object]) -> None:
-        """Change settings; all are checked before the first is written."""
-        self.storage.set_config(
-            {name: SETTINGS[name].kind.text(SETTINGS[name].read(value)) for name, value in changes.items()}
-        )
-
-    def reset_config(self) -> None:
-        """Take all settings back to their defaults."""
-        self.storage.reset_config()
+def _reached(call: Callable[[], T], on_wait: OnWait | None) -> tuple[T, bool]:
+    """What ``call`` gives, and whether it took more than one try; see `QueueManager` for ``on_wait``."""
+    again = False
+    while True:
+        try:
+            return call(), again
+        except ServerUnreachable as error:
+            if on_wait is None:
+                raise
+            if not again:
+                on_wait(error)
+            again = True
+            time.sleep(RECONNECT_SECONDS)

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
-from queuectl.storage.calls import Activity
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.workers import overview
+from queuectl.storage.reads import Activity
 
 FEWEST_FINISHED = 5
 """Fewer say nothing about the next ones."""
@@ -60,3 +62,10 @@ class Status(NamedTuple):
         if not left or not self.workers or self.stopped or not self.jobs_per_second:
             return None
         return left / self.jobs_per_second
+
+
+def read_status(storage: RedisStorage) -> Status:
+    """The status now."""
+    seen = storage.run(overview())
+    workers = sorted(reads.workers(storage, seen.workers))
+    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage))

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 
 from queuectl.model.worker import WorkerInfo
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls import workers
+from queuectl.storage.durability import lacks_append_only_file
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
@@ -25,23 +27,23 @@ class Workers:
 
     def all(self) -> list[WorkerInfo]:
         """Every live worker, by name."""
-        return sorted(self._storage.workers(self._storage.overview().workers))
+        return sorted(reads.workers(self._storage, self._overview().workers))
 
     def count(self) -> int:
         """How many are alive."""
-        return len(self._storage.overview().workers)
+        return len(self._overview().workers)
 
     def are_stopped(self) -> bool:
         """Whether the stop signal is set."""
-        return self._storage.overview().stopped
+        return self._overview().stopped
 
     def stop(self) -> int:
         """Tell all workers to finish their job and stop. Gives how many were told."""
-        return self._storage.stop()
+        return self._storage.run(workers.stop())
 
     def resume(self) -> bool:
-        """Take the stop signal back. Gives whether it was set."""
-        return self._storage.resume()
+        """Remove the stop signal. Gives whether it was set."""
+        return self._storage.run(workers.resume())
 
     def wait_until_stopped(
         self,
@@ -67,8 +69,11 @@ class Workers:
 
     def may_lose_jobs(self) -> bool:
         """Whether a server that the user named keeps nothing on its disk but snapshots."""
-        return bool(self._storage.settings.redis_url) and self._storage.lacks_append_only_file()
+        return bool(self._storage.settings.redis_url) and lacks_append_only_file(self._storage)
 
     def use_this_server(self) -> bool:
         """Whether workers of any namespace are connected to this server."""
-        return self._storage.awaits_anything()
+        return reads.has_blocked_clients(self._storage)
+
+    def _overview(self) -> workers.Overview:
+        return self._storage.run(workers.overview())

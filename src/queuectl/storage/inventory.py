@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
-from queuectl.storage.scripts import CHUNK, Command
+from queuectl.storage.scripts import CHUNK
 
 STEP = 1000
 """Ids of a list in one read."""
@@ -30,13 +29,15 @@ class Inventory:
         for state in JobState:
             yield from self.index_items(state)
         for key in self._scan(f"{self._storage.keys.namespace}:ids:*"):
-            yield from (item.decode("utf-8", "replace") for item in self._one(("SMEMBERS", key)))
+            yield from (item.decode("utf-8", "replace") for item in self._storage.ask("SMEMBERS", key))
 
     def index_items(self, state: JobState) -> Iterator[str]:
         """The ids in a state's index."""
         cursor = b"0"
         while True:
-            cursor, found = self._one(("ZSCAN", self._storage.keys.index(state.value), cursor, "COUNT", CHUNK))
+            cursor, found = self._storage.ask(
+                "ZSCAN", self._storage.keys.index(state.value), cursor, "COUNT", CHUNK
+            )
             yield from (item.decode("utf-8", "replace") for item in found[::2])
             if cursor == b"0":
                 return
@@ -85,14 +86,11 @@ class Inventory:
     def _scan(self, pattern: str) -> Iterator[str]:
         cursor = b"0"
         while True:
-            cursor, found = self._one(("SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK))
+            cursor, found = self._storage.ask("SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK)
             yield from (key.decode("utf-8", "replace") for key in found)
             if cursor == b"0":
                 return
 
     def _range(self, name: str, start: int) -> list[str]:
-        items = self._one(("LRANGE", f"{self._storage.keys.namespace}:{name}", start, start + STEP - 1))
+        items = self._storage.ask("LRANGE", f"{self._storage.keys.namespace}:{name}", start, start + STEP - 1)
         return [item.decode("utf-8", "replace") for item in items]
-
-    def _one(self, command: Command) -> Any:
-        return self._storage.exchange([command])[0]

@@ -7,7 +7,7 @@ front of its body, each once and after those that it uses itself, behind the ``#
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -68,6 +68,16 @@ def digest(name: str) -> str:
     import hashlib
 
     return hashlib.sha1(source(name), usedforsecurity=False).hexdigest()
+
+
+def texts(reply: Sequence[bytes]) -> list[str]:
+    """A list of texts in a reply."""
+    return [part.decode("utf-8", "replace") for part in reply]
+
+
+def due_from(text: bytes) -> float | None:
+    """Seconds until something is due; None for "", when nothing is planned."""
+    return float(text) if text else None
 
 
 def load_all() -> None:

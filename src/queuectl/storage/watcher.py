@@ -9,7 +9,7 @@ from typing import Any
 from queuectl.errors import JobNotFound, ServerUnreachable
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.settings import Settings
-from queuectl.storage import calls
+from queuectl.storage.calls import jobs
 from queuectl.storage.client import Connection
 from queuectl.storage.connect import open_connection
 from queuectl.storage.keys import Keys
@@ -75,7 +75,7 @@ class Watcher:
         keys = Keys(self._settings.namespace)
         connection, other = open_connection(self._settings), open_connection(self._settings)
         _ask(connection, ("SSUBSCRIBE", keys.done(self._job_id)))
-        watch = command(calls.watch(self._job_id), self._settings.namespace, cached=False)
+        watch = command(jobs.watch(self._job_id), self._settings.namespace, cached=False)
         self._learn(_ask(other, watch).decode())
         other.close()
         self._connection, self._lost_at = connection, None

@@ -42,3 +42,13 @@ def style(text: str, colour: str | None, *, err: bool = False, bold: bool = Fals
 def print_json(value: Any) -> None:
     """One object on one line. Bytes that are no text are escaped surrogates, as in Python's os.fsdecode."""
     click.echo(json.dumps(value))
+
+
+def print_ids(ids: list[str], *, as_json: bool) -> None:
+    """One id on a line, or one object with it; they are out when this returns."""
+    if as_json:
+        for job_id in ids:
+            print_json({"id": job_id})
+    else:
+        sys.stdout.write("\n".join(ids) + "\n")
+        sys.stdout.flush()

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from queuectl.errors import QueuectlError
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.leases import recover
+from queuectl.storage.calls.workers import retire
 from queuectl.worker.pool.guardian import Guardian
 from queuectl.worker.pool.leftovers import stop_leftovers, stop_orphans
 from queuectl.worker.pool.record import take_dead
@@ -110,6 +112,9 @@ def free_leases(storage: RedisStorage, runner: str, workers: list[str]) -> int:
 
     The wake token that it may have taken comes back, too, if there is work.
     """
-    freed = storage.recover([runner])
-    storage.retire(runner, workers)
-    return freed
+    skip, total = storage.run(recover([runner]))
+    while skip >= 0:
+        skip, freed = storage.run(recover([runner], skip))
+        total += freed
+    storage.run(retire(runner, workers))
+    return total

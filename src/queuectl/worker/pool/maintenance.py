@@ -7,13 +7,15 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 from queuectl.errors import QueuectlError
 from queuectl.logs import retention
 from queuectl.options import Retention
 from queuectl.settings import Settings
-from queuectl.storage import RedisStorage
+from queuectl.storage import RedisStorage, reads
+from queuectl.storage.calls.jobs import prune
 from queuectl.storage.scripts import CHUNK
 from queuectl.worker.pool.cleanup import clean_up_dead_pools
 
@@ -109,10 +111,10 @@ class Maintenance:
         clean_up_dead_pools(self._settings, storage, self._host)
         removed = [""] * CHUNK
         while len(removed) == CHUNK:
-            removed = storage.prune()
+            removed = storage.run(prune())
             retention.remove(self._settings.home, removed)
         if sweep:
-            sweeper = retention.LogSweeper(self._settings.home, storage.exist, LOG_AGE_SECONDS)
+            sweeper = retention.LogSweeper(self._settings.home, partial(reads.exist, storage), LOG_AGE_SECONDS)
             sweeper.sweep(time.time())
             while sweeper.position:
                 sweeper.sweep(time.time())

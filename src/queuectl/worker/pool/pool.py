@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
 from queuectl.host import host_name
+from queuectl.manager.workers import Workers
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import load_all
@@ -121,7 +122,7 @@ class Pool:
             return False
         self._record.mark(stopped=True)
         try:
-            still_stopped = self._storage.overview().stopped
+            still_stopped = Workers(self._storage).are_stopped()
         except (QueuectlError, OSError):
             still_stopped = True
         self._storage.close()

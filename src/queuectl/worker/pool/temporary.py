@@ -13,6 +13,7 @@ from queuectl.manager.environment import VARIABLES
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
+from queuectl.storage.calls.workers import overview
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.pool import detach, superuser
 from queuectl.worker.pool.cleanup import clean_up_dead_pools
@@ -52,12 +53,12 @@ class TemporaryPool:
 
     def check(self) -> None:
         """Refuse to enqueue what would only wait."""
-        overview = self._storage.overview()
-        if overview.stopped:
+        seen = self._storage.run(overview())
+        if seen.stopped:
             raise QueuectlError(
                 "The workers are stopped: the job would wait for them.", "Go on with: queuectl worker resume"
             )
-        if not overview.workers:
+        if not seen.workers:
             superuser.check(allowed=self._settings.allow_root)
 
     def look(self) -> None:
@@ -86,10 +87,10 @@ class TemporaryPool:
 
     def _see_to_it(self) -> None:
         clean_up_dead_pools(self._settings, self._storage, host_name())
-        overview = self._storage.overview()
-        if overview.workers or overview.stopped:
+        seen = self._storage.run(overview())
+        if seen.workers or seen.stopped:
             return
-        self._starting(max(0, overview.jobs[JobState.PENDING] - 1))
+        self._starting(max(0, seen.jobs[JobState.PENDING] - 1))
         # In a burst, so that after a Ctrl-C it runs the job to its end, and then stops by itself.
         options = PoolOptions(workers=1, burst=True)
         self._pid = detach.start_detached(self._settings, options, session_environment())

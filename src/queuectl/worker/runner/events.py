@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from queuectl.storage.calls import Claim
+from queuectl.storage.calls.leases import Claim
 
 
 class Events(Protocol):

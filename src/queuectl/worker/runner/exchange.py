@@ -11,8 +11,8 @@ from functools import partial
 
 from queuectl.model import cause
 from queuectl.model.outcome import DEAD, Outcome
-from queuectl.storage import calls
-from queuectl.storage.calls import Claim
+from queuectl.storage.calls import leases as calls
+from queuectl.storage.calls.leases import Claim
 from queuectl.storage.replies import newer_schema
 from queuectl.storage.scripts import CHUNK, Call
 from queuectl.worker.loop import Loop

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from queuectl.storage import calls
+from queuectl.storage.calls.leases import disown
+from queuectl.storage.calls.workers import retire
 from queuectl.worker.phase import Phases
 from queuectl.worker.runner.connections import Connections, Connector
 from queuectl.worker.runner.jobs import Jobs
@@ -68,13 +69,13 @@ class Membership:
         """Say goodbye, once. Only without leases and with all results acknowledged."""
         connections = self._connector.connections
         if connections is not None and self._standing.enter(Standing.LEAVING):
-            connections.work.call(calls.retire(self._runner, workers), self._left)
+            connections.work.call(retire(self._runner, workers), self._left)
 
     def gained(self, connections: Connections) -> None:
         """Give back what was lost with the last connection, if there was one."""
         if self._standing.enter(Standing.DISOWNING):
             known = [*self._jobs.leases(), *(lease for lease, _, _ in self._results.unsent)]
-            connections.work.call(calls.disown(self._runner, known), self._disowned)
+            connections.work.call(disown(self._runner, known), self._disowned)
         else:
             self._standing.enter(Standing.MEMBER)
 

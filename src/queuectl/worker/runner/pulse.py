@@ -7,9 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from queuectl.model.job import Lease
-from queuectl.storage import calls
-from queuectl.storage.calls import Pulse as Answer
-from queuectl.storage.calls import WorkerState
+from queuectl.storage.calls.workers import Pulse as Answer
+from queuectl.storage.calls.workers import WorkerState, heartbeat
 from queuectl.storage.scripts import CHUNK
 from queuectl.worker.attempt.attempts import Attempts
 from queuectl.worker.loop import Loop, Once
@@ -143,7 +142,7 @@ class Pulse:
         # In chunks, and only the last one renews what waits and proves that all of it was done.
         for start in range(0, max(1, len(states)), CHUNK):
             last = start + CHUNK >= len(states)
-            call = calls.heartbeat(
+            call = heartbeat(
                 *self._sender,
                 lease_seconds=self._lease_time.lease_seconds,
                 life_seconds=max(2, round(self._lease_time.lease_seconds * 2)),

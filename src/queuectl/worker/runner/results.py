@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from queuectl.model.job import Lease
 from queuectl.model.outcome import Outcome
-from queuectl.storage.calls import Invalid
+from queuectl.storage.calls.leases import Invalid
 
 Result = tuple[Lease | Invalid, Outcome, str]
 """What is ended, how, and the worker (or the runner) that did it."""

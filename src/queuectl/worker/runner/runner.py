@@ -9,7 +9,7 @@ from typing import NamedTuple
 from queuectl.model.job import Lease
 from queuectl.model.outcome import Outcome
 from queuectl.settings import Settings
-from queuectl.storage.calls import Claim
+from queuectl.storage.calls.leases import Claim
 from queuectl.storage.keys import Keys
 from queuectl.worker.attempt import descendants
 from queuectl.worker.attempt.attempts import Attempts

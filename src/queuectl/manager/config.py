@@ -1,0 +1,42 @@
+"""The settings that all users of a queue share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from queuectl.errors import InvalidInput
+from queuectl.options import SETTINGS
+from queuectl.storage import RedisStorage, config
+
+NUMERALS = frozenset("0123456789.e+-")
+
+
+class QueueConfig:
+    """What new jobs get when they don't say otherwise, and how long finished jobs are kept."""
+
+    def __init__(self, storage: RedisStorage) -> None:
+        self._storage = storage
+
+    def values(self) -> dict[str, tuple[float, bool]]:
+        """Each setting's value, and whether it was set (else it is the default)."""
+        stored = config.read_config(self._storage)
+        values: dict[str, tuple[float, bool]] = {}
+        for name, setting in SETTINGS.items():
+            text = stored.get(name, "")
+            try:
+                value = setting.read(text)
+            except InvalidInput:
+                text = ""
+            # Never set, or written by another program: scripts ignore that too, so '0x10' and ' 3' as well.
+            in_force = bool(text) and NUMERALS.issuperset(text)
+            values[name] = (value, True) if in_force else (setting.default, False)
+        return values
+
+    def change(self, changes: Mapping[str, object]) -> None:
+        """Change settings; all are checked before the first is written."""
+        texts = {name: SETTINGS[name].kind.text(SETTINGS[name].read(value)) for name, value in changes.items()}
+        config.write_config(self._storage, texts)
+
+    def reset(self) -> None:
+        """Set all settings back to their defaults."""
+        config.reset_config(self._storage)

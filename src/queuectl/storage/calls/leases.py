@@ -1,0 +1,76 @@
+"""Calls about leases: claim jobs, report their results, give them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from queuectl.errors import RecordInvalid
+from queuectl.model.job import Lease
+from queuectl.model.outcome import Outcome
+from queuectl.storage.codec import LEASE_FIELDS, lease_from
+from queuectl.storage.scripts import CHUNK, Call, due_from, texts
+
+
+class Invalid(NamedTuple):
+    """A claimed job that can't be run, and why; its runner ends the lease as dead."""
+
+    job_id: str
+    fence: int
+    reason: str
+
+
+class Claim(NamedTuple):
+    """What a claim gave. ``next_due`` is in seconds, ``None`` when nothing is planned.
+
+    ``newer``: the version of the server's records, when it is later than ours; then nothing was claimed.
+    """
+
+    stopped: bool
+    next_due: float | None
+    pending: int
+    leases: list[Lease]
+    invalid: list[Invalid]
+    newer: str = ""
+
+
+def claim(runner: str, lease_seconds: float, want: int) -> Call[Claim]:
+    """Lease up to ``want`` of the oldest pending jobs to ``runner``."""
+    return Call("claim", (runner, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
+
+
+def finish(results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
+    """End leases with ``(lease, outcome, worker)`` each; gives each job's state now, or "stale"."""
+    arguments: list[str | bytes | int] = []
+    for lease, outcome, worker in results:
+        code = "" if outcome.exit_code is None else outcome.exit_code
+        arguments += (
+            *(lease.job_id, lease.fence, outcome.verdict, code, outcome.cause),
+            *(outcome.detail.encode("utf-8", "replace"), f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
+        )
+    return Call("finish", tuple(arguments), texts)
+
+
+def disown(runner: str, known: Sequence[Lease | Invalid]) -> Call[int]:
+    """Put back what the runner's last claim gave it and is not among the ``known``; gives how many jobs."""
+    pairs = [part for lease in known for part in (lease.job_id, lease.fence)]
+    return Call("disown", (runner, *pairs), int)
+
+
+def recover(dead_runners: Sequence[str], skip: int = 0) -> Call[tuple[int, int]]:
+    """Free one chunk of the leases of dead runners; gives what to pass as ``skip`` next (-1: done) and how many."""
+    return Call("recover", (skip, CHUNK, *dead_runners), tuple)
+
+
+def _claim_from(runner: str, reply: Sequence[Any]) -> Claim:
+    if reply[0] == b"newer":
+        return Claim(False, None, reply[2], [], [], reply[3].decode("utf-8", "replace"))
+    leases: list[Lease] = []
+    invalid: list[Invalid] = []
+    for row in reply[3:]:
+        try:
+            leases.append(lease_from(row, runner))
+        except RecordInvalid as error:
+            invalid.append(Invalid(row[0].decode(), int(row[1]), f"not a valid job: {error.message}"))
+    return Claim(reply[0] == b"stopped", due_from(reply[1]), reply[2], leases, invalid)

@@ -1,0 +1,24 @@
+"""The config hash: settings that all users of the queue share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from queuectl.storage.codec import mapping
+from queuectl.storage.redis_storage import RedisStorage
+
+
+def read_config(storage: RedisStorage) -> dict[str, str]:
+    """All fields of the hash, known or not."""
+    fields = mapping(storage.ask("HGETALL", storage.keys.config))
+    return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()}
+
+
+def write_config(storage: RedisStorage, values: Mapping[str, str]) -> None:
+    """Set these fields, and leave the others."""
+    storage.ask("HSET", storage.keys.config, *(part for pair in values.items() for part in pair))
+
+
+def reset_config(storage: RedisStorage) -> None:
+    """Remove the hash: all settings are back at their defaults."""
+    storage.ask("DEL", storage.keys.config)

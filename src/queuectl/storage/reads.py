@@ -1,0 +1,83 @@
+"""What plain commands read, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from queuectl.errors import RecordInvalid
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import JobState
+from queuectl.model.worker import WorkerInfo
+from queuectl.storage.codec import job_from, mapping, worker_from
+from queuectl.storage.redis_storage import RedisStorage
+from queuectl.storage.scripts import CHUNK
+
+ACTIVITY_SECONDS = 60.0
+"""What counts as lately."""
+
+
+class Activity(NamedTuple):
+    """What the queue has done lately. Times are Unix seconds by the server's clock.
+
+    ``finished``: jobs that completed or died in the last ACTIVITY_SECONDS, the first at ``first_finished_at``.
+    """
+
+    now: float
+    oldest_pending_at: float | None = None
+    finished: int = 0
+    first_finished_at: float | None = None
+
+
+def job(storage: RedisStorage, job_id: str) -> Job | None:
+    """One job by its full id; `RecordInvalid` when its hash is no job."""
+    flat = storage.ask("HGETALL", storage.keys.job(job_id))
+    return job_from(job_id, mapping(flat)) if flat else None
+
+
+def exist(storage: RedisStorage, job_ids: Sequence[str]) -> list[bool]:
+    """Whether the server has each of these jobs."""
+    replies = storage.exchange([("EXISTS", storage.keys.job(job_id)) for job_id in job_ids])
+    return [reply == 1 for reply in replies]
+
+
+def workers(storage: RedisStorage, names: Sequence[str]) -> list[WorkerInfo]:
+    """What these workers do. Workers that are gone are left out, and records that are no worker's."""
+    found = []
+    for start in range(0, len(names), CHUNK):
+        chunk = names[start : start + CHUNK]
+        commands = [("HGETALL", storage.keys.worker(name)) for name in chunk]
+        for name, flat in zip(chunk, storage.exchange(commands, raise_errors=False), strict=True):
+            if flat and not isinstance(flat, Exception):
+                with suppress(RecordInvalid):
+                    found.append(worker_from(name, mapping(flat)))
+    return found
+
+
+def activity(storage: RedisStorage) -> Activity:
+    """How long the oldest pending job has been pending, and how many jobs finished lately."""
+    now = float(server_time(storage))
+    since = f"{now - ACTIVITY_SECONDS:.6f}"
+    ended = [storage.keys.index(state.value) for state in (JobState.COMPLETED, JobState.DEAD)]
+    oldest, *found = storage.exchange(
+        [
+            ("ZRANGE", storage.keys.index(JobState.PENDING.value), 0, 0, "WITHSCORES"),
+            *[("ZCOUNT", key, since, "+inf") for key in ended],
+            *[("ZRANGEBYSCORE", key, since, "+inf", "WITHSCORES", "LIMIT", 0, 1) for key in ended],
+        ]
+    )
+    counts, firsts = found[: len(ended)], found[len(ended) :]
+    moments = [float(each[1]) for each in firsts if each]
+    return Activity(now, float(oldest[1]) if oldest else None, sum(counts), min(moments, default=None))
+
+
+def server_time(storage: RedisStorage) -> str:
+    """The server's clock, in seconds with six digits after the point."""
+    seconds, microseconds = storage.ask("TIME")
+    return f"{int(seconds)}.{int(microseconds):06d}"
+
+
+def has_blocked_clients(storage: RedisStorage) -> bool:
+    """Whether any client of this server, in any namespace, waits for work or messages."""
+    return b"blocked_clients:0\r\n" not in storage.ask("INFO", "clients")
