@@ -19,6 +19,7 @@ from benchmarks.extent import Extent
 from benchmarks.figures import Figure, ratios
 from benchmarks.sandbox import Sandbox
 from queuectl.manager.queue_manager import QueueManager
+from queuectl.manager.selection import resolve
 from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD, Outcome
@@ -75,15 +76,15 @@ def _operations(storage: RedisStorage) -> Operations:
     """What is measured. As many jobs are added as are claimed and finished, so the number of pending ones stays."""
     manager = QueueManager(storage)
     last = manager.page(limit=1).jobs[0].id
-    leases: list[Lease] = []
+    held: list[Lease] = []
     return {
         "status": manager.status,
         f"list, first {PAGE}": lambda: manager.page(limit=PAGE),
         f"list --state pending, first {PAGE}": lambda: manager.page([JobState.PENDING], PAGE),
-        "look up a short id": lambda: manager.resolve(last[:8]),
+        "look up a short id": lambda: resolve(storage, last[:8]),
         "enqueue": lambda: manager.enqueue(b"echo hello"),
-        "claim": lambda: leases.extend(storage.run(leases.claim("bench", lease_seconds=3600, want=1)).leases),
-        "finish": lambda: storage.run(leases.finish([(leases.pop(), Outcome(COMPLETED, 0), "bench-1")])),
+        "claim": lambda: held.extend(storage.run(leases.claim("bench", lease_seconds=3600, want=1)).leases),
+        "finish": lambda: storage.run(leases.finish([(held.pop(), Outcome(COMPLETED, 0), "bench-1")])),
     }
 
 

@@ -27,6 +27,9 @@ START_OF_BARE_PYTHON = Target(12, at_least=False)
 MORE_COMMANDS = Target(1.1, at_least=False)
 """Commands with many jobs, of those with few: the same, but for what happens to be in a page."""
 
+COMMANDS_OF_A_CALL = {"enqueue": 16, "claim": 14, "finish": 7}
+"""That the server runs for one plain job; tests/storage/test_command_budget.py counts them exactly."""
+
 IDLE_COMMANDS = Target(10, at_least=False)
 """That an idle pool of 8 sends in a second: less than one, unless somebody polls."""
 
@@ -74,6 +77,10 @@ def _calls() -> Iterator[Check]:
         for name in acts[few]:
             counts = [_commands(sandbox, acts[size][name]).total for size in SIZES]
             yield Check(f"{name}: commands, many jobs of few", counts[1] / counts[0], MORE_COMMANDS)
+            if name in COMMANDS_OF_A_CALL:
+                yield Check(
+                    f"{name}: commands of one job", counts[0], Target(COMMANDS_OF_A_CALL[name], at_least=False)
+                )
             ratio = min(ratios(times[name, many], times[name, few]))
             yield Check(f"{name}: time, many jobs of few", ratio, TARGETS["scale"].loosened(LENIENCE))
 
