@@ -7,7 +7,7 @@ import sys
 
 from .defects import DEFECTS, FORGETS_CANCELLATION
 from .laws import LAWS
-from .scope import KNOWN, LONG, Scope
+from .scope import LONG, Scope
 from .walk import Result, explore
 
 
@@ -18,9 +18,7 @@ def main() -> int:
     )
     if options.defects:
         return _try_defects(scope)
-    result = explore(
-        scope, FORGETS_CANCELLATION if options.without_fix else None, passed_over=() if options.known else KNOWN
-    )
+    result = explore(scope, FORGETS_CANCELLATION if options.without_fix else None)
     _print(result)
     return 1 if result.violations else 0
 
@@ -37,7 +35,7 @@ def _print(result: Result) -> None:
 def _try_defects(scope: Scope) -> int:
     missed = 0
     for defect in DEFECTS:
-        found = explore(scope, defect, passed_over=KNOWN).violations
+        found = explore(scope, defect).violations
         missed += not found
         how = f"after {len(found[0].trace)} steps: {found[0].broken.sentence}" if found else "NOT FOUND"
         print(f"{defect.name}: {how}", flush=True)
@@ -51,7 +49,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--disturbances", type=int, default=LONG.disturbances, help="default: %(default)s")
     parser.add_argument("--retries", type=int, default=LONG.max_retries, help="of a job; default: %(default)s")
     parser.add_argument("--without-fix", action="store_true", help="let `disown` forget cancellations again")
-    parser.add_argument("--known", action="store_true", help="report what is known to be broken as well")
     parser.add_argument("--defects", action="store_true", help="try each deliberate defect: is it found?")
     return parser.parse_args()
 

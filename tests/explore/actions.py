@@ -19,7 +19,7 @@ from queuectl.storage.calls.jobs import NewJob, enqueue
 from queuectl.storage.calls.workers import WorkerState
 from queuectl.storage.scripts import Call, Command
 
-from .clients import CUT_OFF, DEAD, FREED, GONE, UP, Clients, Lease, Result, Runner, name_of
+from .clients import CUT_OFF, DEAD, FREED, GONE, UP, Clients, Disown, Lease, Result, Runner, name_of
 from .records import NAMESPACE, Records
 from .scope import FUTURE, LONG_SECONDS, Scope
 
@@ -114,8 +114,8 @@ def _enqueue(job: str, scope: Scope) -> Call[Any]:
 
 @action
 def claim(now: Situation) -> Iterator[Step]:
-    """A runner claims jobs, or none, and hears what it got; its connection breaks before it does; or the claim of a
-    connection that it gave up comes late, and nobody hears of it."""
+    """A runner claims jobs, or none, and hears what it got; its connection breaks before it does; or a claim comes
+    late, and nobody hears of it: over a connection that its runner gave up, or from one that is dead."""
     for runner in now.clients.runners:
         wants = [want for want in range(now.scope.jobs + 1) if want == 0 or len(runner.knows) + want <= PLACES]
         for want in wants if runner.phase == UP and not runner.unheard else ():
@@ -123,14 +123,11 @@ def claim(now: Situation) -> Iterator[Step]:
             yield step
             if want:
                 yield _reply_lost(step, runner)
-        if runner.phase != CUT_OFF:
-            yield replace(
-                _claim(runner, now.scope.jobs),
-                text=f"a claim of {runner.text} comes late, and its reply is lost",
-                learn=_unheard_claim(runner),
-                cost=1,
-                healthy=False,
-            )
+        if runner.phase == UP and runner.connection > 1:
+            older = runner._replace(connection=runner.connection - 1)
+            yield replace(_late(_claim(older, now.scope.jobs), runner), want=0)  # it is to give nothing
+        elif not runner.lives:
+            yield _late(_claim(runner, now.scope.jobs), runner)
 
 
 def _claim(runner: Runner, want: int) -> Step:
@@ -140,7 +137,7 @@ def _claim(runner: Runner, want: int) -> Step:
 
     return Step(
         *(f"{runner.text} claims {want or 'none'}", "claim"),
-        call=leases.claim(runner.name, LONG_SECONDS, want),
+        call=leases.claim(runner.name, LONG_SECONDS, want, runner.connection),
         first=(POP_TOKEN,),
         learn=learn,
         healthy=True,
@@ -149,8 +146,14 @@ def _claim(runner: Runner, want: int) -> Step:
     )
 
 
-def _unheard_claim(runner: Runner) -> Learn:
-    return lambda clients, claim: clients.having(runner._replace(given=_given(claim) or runner.given))
+def _late(step: Step, runner: Runner) -> Step:
+    return replace(
+        step,
+        text=f"a claim of {runner.text} comes late, and its reply is lost",
+        learn=lambda clients, claim: clients.having(runner._replace(given=_given(claim) or runner.given)),
+        cost=1,
+        healthy=False,
+    )
 
 
 def _given(claim: leases.Claim) -> tuple[Lease, ...]:
@@ -177,7 +180,9 @@ def connect_again(now: Situation) -> Iterator[Step]:
     """
     for runner in now.clients.runners:
         if runner.phase == CUT_OFF:
-            step = _disown(runner, runner.known)
+            runner = runner._replace(connection=runner.connection + 1)
+            disown = Disown(runner.connection, runner.known)
+            step = _disown(runner, disown)
             yield step
             yield _reply_lost(step, runner)
             if runner.late is None:
@@ -186,7 +191,7 @@ def connect_again(now: Situation) -> Iterator[Step]:
                         f"{runner.text} connects again, and that breaks with its disown on the way",
                         "break",
                     ),
-                    learn=_becomes(runner._replace(late=runner.known), CUT_OFF),
+                    learn=_becomes(runner._replace(late=disown), CUT_OFF),
                     cost=1,
                 )
         elif runner.phase == UP and runner.late is not None:
@@ -199,11 +204,11 @@ def connect_again(now: Situation) -> Iterator[Step]:
             )
 
 
-def _disown(runner: Runner, known: tuple[Lease, ...]) -> Step:
-    twice = len({job for job, _ in known}) < len(known)
+def _disown(runner: Runner, sent: Disown) -> Step:
+    twice = len({job for job, _ in sent.known}) < len(sent.known)
     return Step(
         *(f"{runner.text} connects again and disowns what it does not know", "disown twice" if twice else "disown"),
-        call=leases.disown(runner.name, [_lease(lease) for lease in known]),
+        call=leases.disown(runner.name, sent.connection, [_lease(lease) for lease in sent.known]),
         learn=_becomes(runner, UP),
         healthy=True,
         runner=runner.name,

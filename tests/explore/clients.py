@@ -15,11 +15,18 @@ UP, CUT_OFF, DEAD, FREED, GONE = "up", "cut off", "dead", "freed", "gone"
 """A runner works; it has lost its connection; it was killed; its leases were freed; it was forgotten."""
 
 
+class Disown(NamedTuple):
+    """A disown that a runner sent: over which connection, and what it knew then."""
+
+    connection: int
+    known: tuple[Lease, ...]
+
+
 class Runner(NamedTuple):
     """One runner.
 
     ``unheard`` are results that it sent without hearing that they were recorded. ``given`` is what its last claim
-    gave, heard of or not. ``late`` is what it knew when it sent a disown that has not arrived yet.
+    gave, heard of or not. ``late`` is a disown that has not arrived yet. ``connection`` counts its connections.
     """
 
     name: str
@@ -27,7 +34,8 @@ class Runner(NamedTuple):
     knows: tuple[Lease, ...] = ()
     unheard: tuple[Result, ...] = ()
     given: tuple[Lease, ...] = ()
-    late: tuple[Lease, ...] | None = None
+    late: Disown | None = None
+    connection: int = 1
 
     @property
     def lives(self) -> bool:
@@ -42,7 +50,7 @@ class Runner(NamedTuple):
     @property
     def disownable(self) -> list[Lease]:
         """What its last claim gave and a disown would take from it."""
-        known = self.known if self.late is None else set(self.known).intersection(self.late)
+        known = self.known if self.late is None else set(self.known).intersection(self.late.known)
         return [lease for lease in self.given if lease not in known]
 
     @property

@@ -87,6 +87,14 @@ _TAKES_ANY_STATE = """
       return found
     end"""
 
+_FORGETS_CONNECTION = """
+    if key == KEYS[1] .. ':claimed:' .. ARGV[1] or values[2] == KEYS[1] .. ':claimed:' .. ARGV[1] then
+      local found = call(command, key, ...)
+      if command == 'GET' then found = '0' .. string.match(found or ':', ':.*') end
+      if command == 'MGET' then found[3] = false end
+      return found
+    end"""
+
 
 def _nothing(command: str, key: str = "", value: str = "") -> str:
     """Lua that leaves a command out, on keys that have this text in their names, with this first value."""
@@ -129,6 +137,9 @@ DEFECTS = [
     Defect("a retry does not wake anybody", "work_is_heard_of", ("heartbeat",), _nothing("RPUSH", ":wake:")),
     Defect("a runner that leaves wakes nobody", "work_is_heard_of", ("retire",), _nothing("RPUSH", ":wake:")),
     Defect("a claim does not note what it gave", "disowning", ("claim",), _nothing("SET", ":claimed:")),
+    Defect("a disown does not note its connection", "claims", ("disown",), _nothing("SET", ":claimed:")),
+    Defect("a claim is taken over any connection", "claims", ("claim",), _FORGETS_CONNECTION),
+    Defect("a disown is taken over any connection", "disowning", ("disown",), _FORGETS_CONNECTION),
     Defect("what is disowned wakes nobody", "work_is_heard_of", ("disown",), _nothing("RPUSH", ":wake:")),
     Defect("what is disowned is in no list", "hints", ("disown",), _nothing("RPUSH", ":jobs")),
     Defect("a dead job is in no list", "hints", (), _nothing("LPUSH", ":dead_letter")),

@@ -62,6 +62,7 @@ def _of_runner(runner: Runner, records: Records) -> tuple[Any, ...]:
     return (
         runner.phase,
         runner.late is not None,
+        runner.phase == UP and runner.connection > 1,  # a claim over an older one may come late
         runner.name in records.content("runners"),
         f"worker:{runner.name}-1" in records.keys,
         runner.phase != UP and f"control:{runner.name}" in records.keys,

@@ -6,7 +6,7 @@ The sentence of a law is its docstring. `taken` is the step with the state befor
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from queuectl.model.lifecycle import FINAL, TRANSITIONS, JobState
 from queuectl.storage import keys
 from steps import MAX_CRASHES
 
-from .clients import Result
+from .clients import UP, Result
 from .records import INDEXES
 from .server import Taken
 
@@ -37,11 +37,11 @@ class Broken(NamedTuple):
     wrong: str
 
 
-def broken(taken: Taken, passed_over: Collection[tuple[str, str]]) -> Broken | None:
-    """The first law that a step breaks, but for those that are passed over with its verb."""
+def broken(taken: Taken) -> Broken | None:
+    """The first law that a step breaks."""
     for one in LAWS:
         wrong = one(taken)
-        if wrong and (one.__name__, taken.step.verb) not in passed_over:
+        if wrong:
             return Broken(one.__name__, " ".join((one.__doc__ or "").split()), wrong)
     return None
 
@@ -359,6 +359,18 @@ def disowning(taken: Taken) -> str | None:
         unknown = mine and lease in runner.given and lease not in runner.known
         if runs and unknown and taken.step.verb != "late disown":
             return f"{job} is still the runner's"
+    return None
+
+
+@law
+def leases_are_known(taken: Taken) -> str | None:
+    """A runner that is connected knows each lease that the server has in its name."""
+    for runner in taken.clients.runners:
+        if runner.phase == UP:
+            for job in taken.after.leases:
+                lease = (job, taken.after.fence(job))
+                if taken.after.jobs[job]["owner"] == runner.name and lease not in runner.known:
+                    return f"{job} is leased to {runner.text} under fence {lease[1]}"
     return None
 
 

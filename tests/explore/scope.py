@@ -36,13 +36,6 @@ SHORT = Scope(disturbances=1)
 LONG = Scope(disturbances=2)
 """What `make explore` walks."""
 
-KNOWN = {("disowning", "late disown")}
-"""What is not repaired yet: laws, each with the verb of the step that breaks it.
-
-A disown that comes late, after another one over a newer connection and a claim, takes from its runner what that
-claim gave: it does not say which claim's answer was lost.
-"""
-
 LONG_SECONDS = 1e9
 """A lease or a pause that lasts until an action ends it, some thirty years: no real time passes in a run."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -41,10 +41,9 @@ class State(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """A broken law, the verb of the step that broke it, and all steps that led there."""
+    """A broken law, and all steps that led there."""
 
     broken: Broken
-    verb: str
     trace: list[str]
 
 
@@ -77,9 +76,8 @@ class Pending(NamedTuple):
 class Walk:
     """One walk. It ends at the first broken law, or when there is nothing new."""
 
-    def __init__(self, scope: Scope, stage: Stage, passed_over: Collection[tuple[str, str]]) -> None:
+    def __init__(self, scope: Scope, stage: Stage) -> None:
         self._scope = scope
-        self._passed_over = passed_over
         self._stage = stage
         self.result = Result(scope)
         # What was reached, by identity: its number, and the fewest disturbances on a way to it.
@@ -149,7 +147,7 @@ class Walk:
             except ScriptFailed as error:
                 self._report(SCRIPTS_WORK._replace(wrong=str(error)), state, step)
                 return
-            found = broken(taken, self._passed_over)
+            found = broken(taken)
             if found:
                 self._report(found, state, step)
                 return
@@ -187,7 +185,7 @@ class Walk:
             self._queue.append(State(records.text, clients, disturbances, node, place))
 
     def _report(self, found: Broken, state: State, step: Step) -> None:
-        self.result.violations.append(Violation(found, step.verb, [*self._way(state.node), step.text]))
+        self.result.violations.append(Violation(found, [*self._way(state.node), step.text]))
 
     def _way(self, node: int) -> list[str]:
         way = []
@@ -207,14 +205,11 @@ class Walk:
         for place in range(len(self._first)):
             if place not in good:
                 way = self._way(self._first[place])
-                self.result.violations.append(Violation(THE_END, "", way))
+                self.result.violations.append(Violation(THE_END, way))
                 return
 
 
-def explore(scope: Scope, defect: Defect | None = None, passed_over: Collection[tuple[str, str]] = ()) -> Result:
-    """Walk everything in ``scope``, on a server of its own.
-
-    ``passed_over``: laws that are known to be broken, each with the verb of a step; the walk goes on there.
-    """
+def explore(scope: Scope, defect: Defect | None = None) -> Result:
+    """Walk everything in ``scope``, on a server of its own."""
     with stage(defect) as there:
-        return Walk(scope, there, passed_over).run()
+        return Walk(scope, there).run()

@@ -220,6 +220,21 @@ def test_an_idle_runner_renews_what_it_claims_over_a_slow_line_in_time(line: Pro
         assert job(storage, job_id).fence == 1
 
 
+def test_a_runner_claims_under_the_number_of_its_newest_connection(queue: RedisStorage) -> None:
+    def noted() -> bytes:
+        (value,) = queue.exchange([("GET", f"queuectl:claimed:{runner}")])
+        return value
+
+    with pool(queue):
+        (runner,) = queue.r.zrange("queuectl:runners", 0, -1)
+        for number in (1, 2, 3):
+            job_id = enqueue("true")
+            wait_for(queue, job_id, COMPLETED)
+            assert noted() == f"{number}:{job_id} 1".encode()
+            queue.exchange([("CLIENT", "KILL", "TYPE", "normal")])  # all but this one
+            wait_until(lambda number=number: noted() == f"{number + 1}:".encode())
+
+
 def test_leases_of_a_dead_runner_are_freed_once_the_server_is_back(line: Proxy) -> None:
     with overheard_pool("--lease", "1000") as (process, said):
         job_id = enqueue(TWICE)

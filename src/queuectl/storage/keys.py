@@ -19,7 +19,7 @@ key                         type         holds; lives until
 ``env:<digest>``            Hash         variables that jobs share, and how many do; gone with the last job
 ``wake:default``            List         at most one token: work has come
 ``control:<runner>``        List         messages to one runner; expires after an hour
-``claimed:<runner>``        String       what its last claim gave, should the answer be lost; expires after an hour
+``claimed:<runner>``        String       its connection's number, what its last claim gave; expires after an hour
 ``set_aside``               List         ids found in the queue that no job can have; the last 1,000
 ``schema``                  String       version of this layout; permanent
 ``origin``                  String       when the first job came, so that a FLUSHALL is noticed; permanent

@@ -35,9 +35,12 @@ class Claim(NamedTuple):
     newer: str = ""
 
 
-def claim(runner: str, lease_seconds: float, want: int) -> Call[Claim]:
-    """Lease up to ``want`` of the oldest pending jobs to ``runner``."""
-    return Call("claim", (runner, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
+def claim(runner: str, lease_seconds: float, want: int, connection: int = 1) -> Call[Claim]:
+    """Lease up to ``want`` of the oldest pending jobs to ``runner``.
+
+    ``connection`` counts the runner's connections. None is leased once it has disowned over a newer one.
+    """
+    return Call("claim", (runner, connection, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
 
 
 def finish(results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
@@ -52,10 +55,13 @@ def finish(results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list
     return Call("finish", tuple(arguments), texts)
 
 
-def disown(runner: str, known: Sequence[Lease | Invalid]) -> Call[int]:
-    """Put back what the runner's last claim gave it and is not among the ``known``; gives how many jobs."""
+def disown(runner: str, connection: int, known: Sequence[Lease | Invalid]) -> Call[int]:
+    """Put back what the runner's last claim gave it and is not among the ``known``; gives how many jobs.
+
+    ``connection`` counts the runner's connections. Claims and disowns over older ones have no effect from then on.
+    """
     pairs = [part for lease in known for part in (lease.job_id, lease.fence)]
-    return Call("disown", (runner, *pairs), int)
+    return Call("disown", (runner, connection, *pairs), int)
 
 
 def recover(dead_runners: Sequence[str], skip: int = 0) -> Call[tuple[int, int]]:

@@ -1,20 +1,21 @@
 #!lua flags=allow-oom
--- Leases up to `want` pending jobs, oldest first, to a runner.
+-- Leases up to `want` pending jobs, oldest first, to a runner. Nothing over a connection that it has given up: nobody
+-- would hear of it.
 -- uses: keys time schema state due workers
 --
 -- KEYS[1]   namespace
--- ARGV      runner, lease in seconds, want, then the names of the fields to give back
+-- ARGV      runner, number of its connection, lease in seconds, want, then the names of the fields to give back
 -- Reply     {'ok' | 'stopped', seconds until something is due ('' for never), pending ids left,
 --            {id, fence, field, field ...}, ...}
 --           or {'newer', '', pending ids left, schema}: the records are of a later version, nothing was touched
 local CLAIM_AT_ONCE = 1000  -- what Lua can unpack is limited
 local STALE_AT_ONCE = 200
-local CLAIMED_SECONDS = 3600
 local SET_ASIDE = prefix .. 'set_aside'
-local runner, lease, want = ARGV[1], tonumber(ARGV[2]), math.min(tonumber(ARGV[3]), CLAIM_AT_ONCE)
+local runner, connection, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local want = math.min(tonumber(ARGV[4]), CLAIM_AT_ONCE)
 local deadline = stamp(now + lease)
 
-local known = call('MGET', SCHEMA, prefix .. 'stop_signal')
+local known = call('MGET', SCHEMA, prefix .. 'stop_signal', CLAIMED .. runner)
 if newer(known[1]) then
   return { 'newer', '', call('LLEN', QUEUE), known[1] }
 end
@@ -22,10 +23,13 @@ local retry, first_lease = promote_due()
 if known[2] == 'true' then
   return { 'stopped', until_due(math.min(retry, first_lease)), call('LLEN', QUEUE) }
 end
+if outdated(connection, known[3]) then
+  want = 0
+end
 
 -- One job: its fields for the runner, or nil if it can't be run.
 local function claimed(id)
-  local fields = try('HMGET', JOB .. id, 'status', 'fence', unpack(ARGV, 4))
+  local fields = try('HMGET', JOB .. id, 'status', 'fence', unpack(ARGV, 5))
   local valid = not fields.err and fields[1] == 'pending' and #id >= 4 and #id <= 32
     and not string.find(id, '[^0-9a-f]')
   if not valid then
@@ -70,7 +74,7 @@ commit(true)
 if #given > 0 then
   first_lease = math.min(first_lease, now + lease)
   -- Should the answer be lost, `disown` finds here what it gave.
-  call('SET', CLAIMED .. runner, table.concat(given, ' '), 'EX', CLAIMED_SECONDS)
+  note_claimed(runner, connection, table.concat(given, ' '))
 end
 reply[3] = left or call('LLEN', QUEUE)
 if reply[3] > 0 then

@@ -135,7 +135,8 @@ class Exchange:
             connections.work.call(self._claim(want), partial(self._claimed, want))
 
     def _claim(self, want: int) -> Call[Claim]:
-        return calls.claim(self._runner, self._lease_time.lease_seconds, want)
+        connection = self._membership.connection
+        return calls.claim(self._runner, self._lease_time.lease_seconds, want, connection)
 
     def _finished(self, states: list[str]) -> None:
         self._results.acknowledged()

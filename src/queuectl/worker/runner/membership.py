@@ -48,6 +48,8 @@ class Membership:
         self._jobs = jobs
         self._results = results
         self._standing = Phases(Standing.NEW, ALLOWED)
+        self.connection = 0
+        """The number of the newest connection; by it the server knows what comes late over an older one."""
         connector.tell(self)
 
     @property
@@ -73,9 +75,10 @@ class Membership:
 
     def gained(self, connections: Connections) -> None:
         """Give back what was lost with the last connection, if there was one."""
+        self.connection += 1
         if self._standing.enter(Standing.DISOWNING):
             known = [*self._jobs.leases(), *(lease for lease, _, _ in self._results.unsent)]
-            connections.work.call(disown(self._runner, known), self._disowned)
+            connections.work.call(disown(self._runner, self.connection, known), self._disowned)
         else:
             self._standing.enter(Standing.MEMBER)
 

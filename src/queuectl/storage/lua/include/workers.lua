@@ -1,5 +1,16 @@
--- Who is alive, and what each runner claimed last.
+-- Who is alive, and what each runner claimed last, over which of its connections.
 -- uses: keys time messages
 local WORKER = prefix .. 'worker:'
 local WORKERS = prefix .. 'workers'
 local CLAIMED = prefix .. 'claimed:'
+local CLAIMED_SECONDS = 3600
+
+-- A runner's newest connection and what its last claim gave, as `claimed:<runner>` has them: 'number:id fence ...'.
+local function note_claimed(runner, connection, given)
+  call('SET', CLAIMED .. runner, connection .. ':' .. given, 'EX', CLAIMED_SECONDS)
+end
+
+-- Whether the runner has come back over a newer connection than this one.
+local function outdated(connection, noted)
+  return tonumber(connection) < (tonumber(string.match(noted or '', '^%d+')) or 0)
+end
