@@ -90,7 +90,7 @@ _TAKES_ANY_STATE = """
 _FORGETS_CONNECTION = """
     if key == KEYS[1] .. ':claimed:' .. ARGV[1] or values[2] == KEYS[1] .. ':claimed:' .. ARGV[1] then
       local found = call(command, key, ...)
-      if command == 'GET' then found = '0' .. string.match(found or ':', ':.*') end
+      if command == 'GET' and found then found = '0' .. string.match(found, ':.*') end
       if command == 'MGET' then found[3] = false end
       return found
     end"""

@@ -74,7 +74,7 @@ commit(true)
 if #given > 0 then
   first_lease = math.min(first_lease, now + lease)
   -- Should the answer be lost, `disown` finds here what it gave.
-  note_claimed(runner, connection, table.concat(given, ' '))
+  note_claimed(runner, connection, table.concat(given, ' '), known[3])
 end
 reply[3] = left or call('LLEN', QUEUE)
 if reply[3] > 0 then

@@ -7,7 +7,7 @@
 -- ARGV      runner, number of its connection, then id, fence of each lease that it knows
 -- Reply     how many were put back, or cancelled if that was asked for meanwhile
 local runner, connection = ARGV[1], ARGV[2]
-local noted = call('GET', CLAIMED .. runner) or ''
+local noted = call('GET', CLAIMED .. runner)
 if outdated(connection, noted) then
   return 0
 end
@@ -17,7 +17,7 @@ for i = 3, #ARGV, 2 do
 end
 -- From the last: each goes to the end that is taken next, so their order stays.
 local lost = {}
-for id, fence in string.gmatch(noted, '(%x+) (%d+)') do
+for id, fence in string.gmatch(noted or '', '(%x+) (%d+)') do
   if not known[id .. ' ' .. fence] then
     local job = read(id)
     if job.state == 'processing' and job.fence == fence then
@@ -29,5 +29,5 @@ for _, job in ipairs(lost) do
   hand_back(job)
 end
 commit()
-note_claimed(runner, connection, '')
+note_claimed(runner, connection, '', noted)
 return #lost

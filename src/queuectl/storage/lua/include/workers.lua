@@ -6,8 +6,14 @@ local CLAIMED = prefix .. 'claimed:'
 local CLAIMED_SECONDS = 3600
 
 -- A runner's newest connection and what its last claim gave, as `claimed:<runner>` has them: 'number:id fence ...'.
-local function note_claimed(runner, connection, given)
-  call('SET', CLAIMED .. runner, connection .. ':' .. given, 'EX', CLAIMED_SECONDS)
+-- `noted` is what it has now. The life begins with the first note, not anew with each: a new expiry would add a
+-- twentieth to the cost of a claim.
+local function note_claimed(runner, connection, given, noted)
+  if noted then
+    call('SET', CLAIMED .. runner, connection .. ':' .. given, 'KEEPTTL')
+  else
+    call('SET', CLAIMED .. runner, connection .. ':' .. given, 'EX', CLAIMED_SECONDS)
+  end
 end
 
 -- Whether the runner has come back over a newer connection than this one.
