@@ -50,6 +50,17 @@ def test_a_silent_worker_is_forgotten(storage: RedisStorage) -> None:
     assert storage.r.zrange(key(storage, "runners"), 0, -1) == ["alive"]
 
 
+def test_a_runner_that_nobody_retires_leaves_no_key(storage: RedisStorage) -> None:
+    add(storage)
+    claim(storage, runner="killed")
+    storage.r.rpush(key(storage, "control:killed"), "stop")
+    storage.r.zadd(key(storage, "runners"), {"killed": now(storage) - 1})
+    assert storage.r.exists(key(storage, "claimed:killed"))
+    beat(storage)
+    assert storage.r.zrange(key(storage, "runners"), 0, -1) == ["pool"]
+    assert not storage.r.exists(key(storage, "claimed:killed"), key(storage, "control:killed"))
+
+
 def test_a_runner_that_retires_is_forgotten_at_once(storage: RedisStorage) -> None:
     beat(storage, WorkerState("a.1", "idle"), WorkerState("a.2", "idle"), runner="a")
     beat(storage, WorkerState("b.1", "idle"), runner="b")

@@ -9,6 +9,7 @@
 -- Reply     {stop signal ('true' or ''), seconds until something is due ('' for never), pending ids left,
 --            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled},
 --            when the first job came ('' if none has)}
+local GONE_AT_ONCE = 100
 local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local expiry = stamp(now + tonumber(life))
 local lost, cancelled, alive = {}, {}, {}
@@ -52,7 +53,7 @@ if #alive > 0 then
 end
 call('ZADD', RUNNERS, expiry, runner)
 call('ZREMRANGEBYSCORE', WORKERS, '-inf', NOW)
-call('ZREMRANGEBYSCORE', RUNNERS, '-inf', NOW)
+forget(call('ZRANGEBYSCORE', RUNNERS, '-inf', NOW, 'LIMIT', 0, GONE_AT_ONCE))
 
 local known = call('MGET', SCHEMA, prefix .. 'stop_signal', ORIGIN)
 local retry, first_lease

@@ -9,8 +9,7 @@ for i = 2, #ARGV do
   call('DEL', WORKER .. ARGV[i])
   call('ZREM', WORKERS, ARGV[i])
 end
-call('ZREM', RUNNERS, ARGV[1])
-call('DEL', CONTROL .. ARGV[1], CLAIMED .. ARGV[1])
+forget({ ARGV[1] })
 -- It may have taken the token, or been the only one that knew when something is due.
 if call('ZCARD', INDEX.failed) + call('ZCARD', INDEX.pending) > 0 then
   wake()

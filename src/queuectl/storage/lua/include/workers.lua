@@ -5,6 +5,14 @@ local WORKERS = prefix .. 'workers'
 local CLAIMED = prefix .. 'claimed:'
 local CLAIMED_SECONDS = 3600
 
+-- Removes all keys of runners that are gone, but for what their leases hold.
+local function forget(runners)
+  for _, runner in ipairs(runners) do
+    call('ZREM', RUNNERS, runner)
+    call('DEL', CONTROL .. runner, CLAIMED .. runner)
+  end
+end
+
 -- A runner's newest connection and what its last claim gave, as `claimed:<runner>` has them: 'number:id fence ...'.
 -- `noted` is what it has now. The life begins with the first note, not anew with each: a new expiry would add a
 -- twentieth to the cost of a claim.
