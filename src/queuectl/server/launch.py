@@ -1,8 +1,8 @@
-"""Start the server's process on its own feet, know it again later, and end it without its socket.
+"""Start the server's process detached, recognize it later, and stop it without its socket.
 
-A running server holds a lock on the file ``valkey.pid`` for as long as it or a child of it lives. So the
-kernel tells whether it runs, after any crash and under any reuse of process numbers, and two servers can
-never write the same files, even if somebody deletes the socket or two hosts share the folder over a network.
+A running server, or any child of it, holds a lock on the file ``valkey.pid``. So the kernel tells whether it
+runs, even after a crash or when a pid is reused. Two servers can never write the same files, even if somebody
+deletes the socket or two hosts share the folder over a network.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-# The shell starts the server in the background, tells its number and ends. So the server is nobody's
-# child: it needs no waiting for and leaves no zombie in a long-lived caller. (Forking here instead would
-# be unsafe in a caller with threads.)
+# The shell starts the server in the background, prints its pid and exits. So the server is nobody's child:
+# a long-lived caller needn't wait for it and gets no zombie. (Forking here would be unsafe in a caller with
+# threads.)
 _DETACH = 'given=$1; shift; "$@" >>"$0" 2>&1 <"$given" & echo $!'
 
-# All that the server gets to see of the caller's environment. Not more, since it outlives the caller: an
-# environment may hold secrets, and a server started from within a job must not pass for a part of that job.
+# The only variables that the server inherits. It outlives the caller, whose environment may hold secrets, and a
+# server started from within a job must not look like a part of that job.
 _PASSED_ON = ("PATH", "HOME", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
 class Process(NamedTuple):
-    """A server process: its number, what tells it from a later one of that number, and its host."""
+    """A server process: its pid, its start time (a later process can have the same pid), and its host."""
 
     pid: int
     started: str
@@ -35,8 +35,8 @@ class Process(NamedTuple):
 def spawn(argv: list[str], *, directory: str, stdin: str, log: str, lock: int) -> Process:
     """Run a program detached from terminal, session and caller.
 
-    It reads the file ``stdin``, and its output goes to the end of the file ``log``. It inherits the descriptor
-    ``lock`` and none beside, and what it creates is its owner's alone. Raises `OSError`.
+    It reads the file ``stdin`` and appends its output to the file ``log``. It inherits the descriptor ``lock``
+    and no other. Only its owner can access the files it creates. Raises `OSError`.
     """
     shell = subprocess.run(
         ["/bin/sh", "-c", _DETACH, log, stdin, *argv],
@@ -57,12 +57,12 @@ def spawn(argv: list[str], *, directory: str, stdin: str, log: str, lock: int) -
 
 
 def open_lock(path: str) -> int:
-    """A descriptor on a lock file, made if missing. Raises `OSError`."""
+    """Open a lock file, creating it if missing; return the descriptor. Raises `OSError`."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock if nobody has it. Raises `OSError` where the file system has no locks."""
+    """Take the lock if nobody holds it. Raises `OSError` if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +71,7 @@ def try_lock(descriptor: int) -> bool:
 
 
 def is_locked(path: str) -> bool:
-    """Whether the server that took this lock, or a child of it, still lives."""
+    """Whether the server that took this lock, or a child of it, is still alive."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -86,18 +86,18 @@ def is_locked(path: str) -> bool:
 
 
 def record(descriptor: int, process: Process) -> None:
-    """Write down, in its lock file, which process holds the lock."""
+    """Write the lock's holder into its lock file."""
     forget(descriptor)
     os.pwrite(descriptor, "\n".join((str(process.pid), process.started, process.host, "")).encode(), 0)
 
 
 def forget(descriptor: int) -> None:
-    """Remove what a lock file says about its last holder."""
+    """Remove the last holder from a lock file."""
     os.ftruncate(descriptor, 0)
 
 
 def recorded(path: str) -> Process | None:
-    """Who holds, or last held, the lock; None if that was never written down."""
+    """Return the lock's current or last holder; None if none was recorded."""
     try:
         pid, started, host = Path(path).read_text(errors="replace").splitlines()
         return Process(int(pid), started, host)
@@ -106,12 +106,12 @@ def recorded(path: str) -> Process | None:
 
 
 def is_alive(process: Process) -> bool:
-    """Whether this very process runs on this host."""
+    """Whether this very process is alive on this host."""
     return process.started != "" and _start_mark(process.pid) == process.started
 
 
 def shares_file_view(process: Process) -> bool:
-    """Whether a name of a file means the same to this process as to us (no mount namespace between us)."""
+    """Whether a path means the same to this process as to us (same mount namespace)."""
     try:
         return Path(f"/proc/{process.pid}/ns/mnt").readlink() == Path("/proc/self/ns/mnt").readlink()
     except OSError:
@@ -119,15 +119,15 @@ def shares_file_view(process: Process) -> bool:
 
 
 def terminate(process: Process) -> None:
-    """Ask a process to end (SIGTERM: a server closes its files). Does nothing if it has ended."""
+    """Send SIGTERM, on which a server closes its files. Does nothing if the process has exited."""
     try:
         handle = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else None
     except ProcessLookupError:
         return
     except OSError:
-        handle = None  # a kernel without pidfds
+        handle = None  # this kernel has no pidfds
     try:
-        # Looked at after the handle was opened, so the handle can't be of a later process.
+        # Check after opening the handle, so the handle can't belong to a later process.
         if not is_alive(process):
             return
         if handle is not None:
@@ -142,7 +142,7 @@ def terminate(process: Process) -> None:
 
 
 def _start_mark(pid: int) -> str:
-    """When a process started, in the system's own notation; empty if there is none of this number."""
+    """When a process started, in the system's own format; empty if no process has this pid."""
     try:
         after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -151,7 +151,7 @@ def _start_mark(pid: int) -> str:
     else:
         return "" if after_name[0] == b"Z" else after_name[19].decode()
     try:
-        # In one notation, whatever the locale and the time zone of the one who asks.
+        # Always one format, whatever the caller's locale and time zone.
         told = subprocess.run(
             ["ps", "-o", "lstart=", "-p", str(pid)],
             env={**os.environ, "LC_ALL": "C", "TZ": "UTC"},

@@ -1,6 +1,6 @@
-"""Where the embedded server of a state folder lives, and that nobody else can reach it.
+"""Where a state folder's embedded server lives, and the checks that nobody else can reach it.
 
-Every command asks for `socket_path`, so this module imports nothing that a bare interpreter hasn't loaded.
+Every command calls `socket_path`, so this module imports only what a bare interpreter has already loaded.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 
 from queuectl.errors import BadConfiguration
 
-# What fits into `sun_path`, with its final NUL.
+# The size of `sun_path`, less its final NUL.
 SOCKET_PATH_LIMIT = 107 if sys.platform.startswith("linux") else 103
 
-# Where a socket goes whose own folder has too long a name.
+# Where a socket goes if its own folder's name is too long.
 _SHORT_FOLDER = "/tmp"
 
 _WRITABLE_BY_OTHERS = 0o022
@@ -23,19 +23,19 @@ _OPEN_TO_OTHERS = 0o077
 
 
 def server_directory(home: str) -> str:
-    """The folder with the server's data, ``<home>/server``, absolute and free of symbolic links.
+    """Return the folder of the server's data, ``<home>/server``, absolute and without symbolic links.
 
-    One folder must have one name: whoever came through a link would otherwise look for the socket
+    One folder must have one name. Otherwise a command that came through a link would look for the socket
     elsewhere, miss the running server and start a second one.
     """
     return os.path.realpath(f"{home}/server")
 
 
 def socket_path(home: str) -> str:
-    """The server's Unix socket, whether or not a server runs.
+    """Return the path of the server's Unix socket, whether or not a server runs.
 
-    Raises `BadConfiguration` if somebody else could have put a socket of theirs there: who can write to a
-    queue can run commands.
+    Raises `BadConfiguration` if another user could have put a socket there: writing to a queue means running
+    commands.
     """
     directory = server_directory(home)
     _is_private(f"{home}/server", _OPEN_TO_OTHERS)
@@ -46,9 +46,9 @@ def socket_path(home: str) -> str:
 
 
 def prepare(home: str) -> str:
-    """Make the state folder and the server's folder where they are missing; return the latter.
+    """Create the state folder and the server's folder where missing; return the server's folder.
 
-    Raises `BadConfiguration` where one can't be made or others can change what is in it.
+    Raises `BadConfiguration` if one can't be created or other users can change its contents.
     """
     _make_private(home, _WRITABLE_BY_OTHERS)
     _make_private(f"{home}/server", _OPEN_TO_OTHERS)
@@ -56,25 +56,25 @@ def prepare(home: str) -> str:
 
 
 def private_folder(home: str, name: str) -> str:
-    """Make ``<home>/<name>``, and the state folder, where they are missing; return its path."""
+    """Create ``<home>/<name>`` and the state folder where missing; return the path of the first."""
     _make_private(home, _WRITABLE_BY_OTHERS)
     _make_private(f"{home}/{name}", _OPEN_TO_OTHERS)
     return f"{home}/{name}"
 
 
 def sync_folder(path: str) -> None:
-    """Let the names in a folder survive a power cut, not only the contents of its files."""
+    """Make a folder's entries survive a power cut, not only the contents of its files."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     except OSError:
-        pass  # file systems that can't do this for a folder are not less usable for it
+        pass  # some file systems can't sync a folder, and work all the same
     finally:
         os.close(descriptor)
 
 
 def unusable(path: str, error: OSError) -> BadConfiguration:
-    """The error to raise when the operating system refuses the use of a state folder."""
+    """Return the error for a state folder that the operating system won't let us use."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "Free some space, or set QUEUECTL_HOME to a folder on another disk."
@@ -86,10 +86,10 @@ def unusable(path: str, error: OSError) -> BadConfiguration:
 
 
 def _runtime_directory(directory: str) -> str:
-    """A short, private stand-in for a folder whose name is too long for a socket.
+    """Return a short, private replacement for a folder whose name is too long for a socket.
 
-    Not below XDG_RUNTIME_DIR: a cron job doesn't have it and a logout removes it, while the server lives on.
-    It is made here and not when a server starts, so that nobody else can make it between check and use.
+    Not below XDG_RUNTIME_DIR: cron jobs don't have it, and a logout removes it while the server still runs.
+    We create it here and not when a server starts, so that nobody can create it between check and use.
     """
     import hashlib
 
@@ -109,21 +109,20 @@ def _make_private(path: str, forbidden: int) -> None:
     missing = [folder for folder in (target, *target.parents) if not os.path.lexists(folder)]
     try:
         for folder in reversed(missing):
-            # Missing parents are made private as well; `mkdir(parents=True)` would leave them to the umask.
+            # Make missing parents private too; `mkdir(parents=True)` would leave their mode to the umask.
             folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(str(folder.parent))
     except OSError as error:
         raise unusable(path, error) from error
-    # Another process may have been first, and it need not have been ours.
+    # Another process may have created it first, and maybe another user's.
     if not _is_private(path, forbidden):
-        raise BadConfiguration(f"The folder {path} vanished while it was made.", "Try again.")
+        raise BadConfiguration(f"The folder {path} vanished while we created it.", "Try again.")
 
 
 def _is_private(path: str, forbidden: int) -> bool:
-    """Whether this folder exists; raises `BadConfiguration` if it is there but isn't ours alone.
+    """Whether this folder exists. Raises `BadConfiguration` if it exists but other users can access it.
 
-    A symbolic link serves if we or the administrator made it. ``forbidden`` are the permission bits that
-    the folder must not have.
+    A symbolic link is fine if we or root made it. ``forbidden``: the permission bits the folder must not have.
     """
     us = os.geteuid()
     try:

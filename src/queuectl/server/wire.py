@@ -1,4 +1,4 @@
-"""One question to a server over its Unix socket, for the time before there is a storage layer."""
+"""Sends one command to a server over its Unix socket, without the storage layer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 
 
 class Answer(enum.Enum):
-    """What is behind a socket's name."""
+    """What we found behind a socket's path."""
 
     ABSENT = "nobody listens"
     SILENT = "somebody listens and does not answer"
@@ -16,9 +16,9 @@ class Answer(enum.Enum):
 
 
 def ask(path: str, command: bytes, timeout_seconds: float) -> bytes:
-    """The server's reply as text, an error with its ``-``; empty if the server hung up.
+    """Return the server's reply as text, an error with its ``-``; empty if the server hung up.
 
-    Raises `OSError`: `TimeoutError` where no answer comes, others where nobody listens.
+    Raises `OSError`: `TimeoutError` if no answer comes, others if nobody listens.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_seconds)
@@ -30,14 +30,14 @@ def ask(path: str, command: bytes, timeout_seconds: float) -> bytes:
 
 
 def probe(path: str, timeout_seconds: float = 5.0) -> Answer:
-    """Whether a server takes commands here. Raises `OSError` if we may not even ask."""
+    """Check whether a server takes commands here. Raises `OSError` if we may not connect."""
     try:
         reply = ask(path, b"PING", timeout_seconds)
     except (FileNotFoundError, ConnectionError):
         return Answer.ABSENT
-    except (TimeoutError, BlockingIOError):  # the latter: its queue of new connections is full
+    except (TimeoutError, BlockingIOError):  # the latter: its backlog of new connections is full
         return Answer.SILENT
     if not reply:
         return Answer.ABSENT
-    # Any other error comes from a server that runs: PING itself fails while the disk is full.
+    # Any other error comes from a running server: PING itself fails while the disk is full.
     return Answer.LOADING if reply.startswith(b"-LOADING") else Answer.READY
