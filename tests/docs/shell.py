@@ -109,7 +109,7 @@ class Shell:
 
 def without_excuses(text: str) -> str:
     """The text without what `run` says when a very busy machine has no worker up after some seconds."""
-    return re.sub(r"queuectl: the workers are not up yet; what keeps them is in\n?[^\n]*\n", "", text)
+    return re.sub(r"queuectl: the workers are not up yet; their messages are in\n?[^\n]*\n", "", text)
 
 
 def plain(text: str) -> list[str]:

@@ -1,1 +1,1 @@
-"""Workers: a pool of them on this host claims jobs, runs their commands and reports how they went."""
+"""Workers: a pool of them on this host claims jobs, runs their commands and reports the outcomes."""

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 
 from queuectl.worker.timers import Timer, Timers
 
-# A clock that goes on while the machine is suspended: the leases on the server do, too.
+# This clock keeps running while the machine is suspended; so does the server's, which times the leases.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Loop:
-    """Waits for what happens next and makes the calls that were asked for then.
+    """Waits for the next event and makes the calls registered for it.
 
-    Nothing that it calls may wait for another process. Short waits for the disk (a log, a directory) are accepted.
+    These calls must not wait for another process. Short waits for the disk (a log, a directory) are fine.
     """
 
     def __init__(self, signals: Iterable[signal.Signals]) -> None:
@@ -29,30 +29,30 @@ class Loop:
         for descriptor in (self._waker, self._wake):
             os.set_blocking(descriptor, False)
         self.selector.register(self._waker, selectors.EVENT_READ, self._woken)
-        # The interpreter's own handler writes each signal's number into the pipe; ours has nothing to do.
+        # The interpreter's own handler writes each signal's number into the pipe; ours does nothing.
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         for number in signals:
             signal.signal(number, lambda *_: None)
 
     @staticmethod
     def clock() -> float:
-        """Seconds by the loop's clock."""
+        """Return seconds by the loop's clock."""
         return time.clock_gettime(_CLOCK)
 
     def after(self, seconds: float, call: Callable[[], None]) -> Timer:
-        """Have ``call`` made ``seconds`` from now."""
+        """Call ``call`` in ``seconds`` seconds."""
         return self.timers.at(self.now + seconds, call)
 
     def wake_up(self) -> None:
-        """Cut the current wait short; may be called from another thread."""
+        """Cut the current wait short. Any thread may call this."""
         os.write(self._wake, b"\0")
 
     def watch(self, descriptor: int, call: Callable[[], None]) -> None:
-        """Have ``call`` made whenever ``descriptor`` can be read."""
+        """Call ``call`` whenever ``descriptor`` can be read."""
         self.selector.register(descriptor, selectors.EVENT_READ, call)
 
     def watch_writing(self, descriptor: int, call: Callable[[], None], *, writing: bool) -> None:
-        """Have the call also made, or no longer made, when a watched descriptor can be written to."""
+        """Also call, or stop calling, when a watched descriptor can be written to."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if writing else 0)
         self.selector.modify(descriptor, events, call)
 
@@ -61,7 +61,7 @@ class Loop:
         self.selector.unregister(descriptor)
 
     def turn(self) -> list[Callable[[], None]]:
-        """Wait for something to happen. Gives the calls that are to be made; signals are in `signals`."""
+        """Wait for an event. Returns the calls to make; `signals` has the signals that arrived."""
         self.signals.clear()
         ready = self.selector.select(self.timers.seconds_until_next(self.clock()))
         self.now = self.clock()
@@ -81,7 +81,7 @@ class Loop:
 
 
 class Once:
-    """A call that many may ask for, and that is planned at most once at a time; ``planned`` tells whether it is."""
+    """A call that many parts request, but that runs once per plan; ``planned`` says whether it is planned."""
 
     def __init__(self, loop: Loop, call: Callable[[], None]) -> None:
         self._loop = loop
@@ -89,7 +89,7 @@ class Once:
         self.planned = False
 
     def plan(self, seconds: float) -> None:
-        """Have it made ``seconds`` from now, if it is not planned already."""
+        """Run it in ``seconds`` seconds, unless it is already planned."""
         if not self.planned:
             self.planned = True
             self._loop.after(seconds, self._due)

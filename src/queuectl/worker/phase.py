@@ -1,4 +1,4 @@
-"""The phase that something is in, and the changes that are allowed."""
+"""A phase, and the allowed changes between phases."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ P = TypeVar("P", bound=Enum)
 
 
 class Phases(Generic[P]):
-    """Holds the phase of one thing. ``allowed`` names the phases that may follow each."""
+    """Holds one thing's phase. ``allowed`` lists, for each phase, those that may follow it."""
 
     __slots__ = ("_allowed", "now")
 
@@ -19,7 +19,7 @@ class Phases(Generic[P]):
         self._allowed = allowed
 
     def enter(self, phase: P) -> bool:
-        """Change to ``phase``. Gives False, and changes nothing, where it may not follow the present one."""
+        """Change to ``phase``; return False and change nothing if it may not follow the current phase."""
         if phase not in self._allowed[self.now]:
             return False
         self.now = phase

@@ -1,4 +1,4 @@
-"""What a pool says on stderr about its jobs."""
+"""What a pool prints to stderr about its jobs."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
 from queuectl.text import one_line
 
 BACKGROUND_COLUMNS = 140
-"""Of a line in a file; on a terminal it is as wide as that."""
+"""Line width in a file; on a terminal, lines are as wide as the terminal."""
 
 LEAST_COLUMNS = 13
-"""What is shown of a command, however long the rest of the line is."""
+"""We show at least this much of a command, however long the rest of the line is."""
 
 
 class Reporter:
-    """Writes messages, and a line for each job that ends if ``verbose``.
+    """Writes messages, and a line for each finished job if ``verbose``.
 
     ``14:21:22 ok 0.02s d0064e22 gzip -9k set-142.csv``
     """
 
     _pool: ClassVar[int] = 0
-    """Pid of the pool of this process if other pools write to its stderr, too."""
+    """The pid of this process's pool if other pools share its stderr, else 0."""
 
     @classmethod
     def share_file(cls, pool: int) -> None:
-        """Begin each line of this process and its children with date, time and the pid of their pool."""
+        """Start each line of this process and its children with the date, time and pid of their pool."""
         cls._pool = pool
 
     def __init__(self, verbose: bool) -> None:
@@ -40,7 +40,7 @@ class Reporter:
         self._width = BACKGROUND_COLUMNS if self._pool else shutil.get_terminal_size().columns
 
     def ended(self, lease: Lease, outcome: Outcome) -> None:
-        """One job's attempt is over."""
+        """Report that an attempt of a job is over."""
         if not self._verbose:
             return
         job = lease.job
@@ -52,24 +52,24 @@ class Reporter:
         self._tell(beginning + one_line(command.decode("utf-8", "replace"), room))
 
     def sum_up(self, text: str) -> None:
-        """The pool exits: what came of all its jobs. In the background nobody reads it as the end of anything."""
+        """Summarize all jobs when the pool exits; not in the background, where nobody reads it as a summary."""
         if self._verbose and not self._pool:
             self._tell(text)
 
     def say_once(self, text: str) -> None:
-        """The same thing is not said again."""
+        """Print a message unless it was printed lately."""
         if text not in self._said:
             self._said = {text, *list(self._said)[:15]}
             self.say(text)
 
     @classmethod
     def say(cls, text: str) -> None:
-        """A message, in one line."""
+        """Print a message on one line."""
         cls._tell(text if cls._pool else f"queuectl: {text}")
 
     @classmethod
     def _tell(cls, text: str) -> None:
-        """One line; nobody waits for it, and a closed stderr does no harm."""
+        """Print one line; ignore errors, so that a closed stderr does no harm."""
         origin = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {cls._pool} queuectl: " if cls._pool else ""
         try:
             os.write(2, f"{origin}{one_line(text)}\n".encode("utf-8", "replace"))
@@ -82,7 +82,7 @@ def _word(outcome: Outcome) -> str:
 
 
 def _why(outcome: Outcome) -> str:
-    """``exit 7, retry in 2s: ``; empty if there is nothing to tell."""
+    """Return ``exit 7, retry in 2s: ``, or an empty string if there is nothing to explain."""
     if outcome.verdict not in (RETRY, DEAD):
         return ""
     why = in_short(outcome.cause, outcome.detail)

@@ -1,4 +1,4 @@
-"""The contract that the long-running parts of a pool and of a runner share."""
+"""The interface that the long-running parts of pools and runners share."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Protocol
 
 
 class Service(Protocol):
-    """A part that works on by itself once it was started.
+    """A part that keeps working once started.
 
-    Its constructor does nothing that has to be undone. The owner starts its parts from the bottom, and stops them
+    Its constructor does nothing that needs undoing. The owner starts its parts from the bottom up and stops them
     in the opposite order, each once. Neither call waits for the server.
     """
 
     def start(self) -> None:
-        """Begin."""
+        """Start working."""
 
     def stop(self) -> None:
-        """Give up what is under way, and release what is held."""
+        """Abandon unfinished work and release all resources."""
 
 
 class Timed(Service, Protocol):
-    """A service of the pool, which has no event loop: the pool calls it when it is due."""
+    """A service of the pool. The pool has no event loop, so it calls the service when it is due."""
 
     @property
     def due(self) -> float:
-        """When `turn` has something to do, in seconds by `time.monotonic`; infinite for never."""
+        """When `turn` has work, in seconds by `time.monotonic`; infinite for never."""
 
     def turn(self) -> None:
-        """Do what is due, if anything is."""
+        """Do the work that is due, if any."""

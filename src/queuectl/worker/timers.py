@@ -1,4 +1,4 @@
-"""Calls that are due later, for an event loop."""
+"""Delayed calls, for an event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 
 
 class Timer:
-    """A call that will be made when it is due, unless it is cancelled before."""
+    """A call to make when it is due, unless cancelled first."""
 
     __slots__ = ("_timers", "call")
 
@@ -17,14 +17,14 @@ class Timer:
         self._timers = timers
 
     def cancel(self) -> None:
-        """The call won't be made."""
+        """Don't make the call."""
         if self.call is not None:
             self.call = None
             self._timers.forget_one()
 
 
 class Timers:
-    """Calls in the order of their time, which is in seconds by any clock that the owner keeps to."""
+    """Delayed calls ordered by time, in seconds by whichever clock the owner uses."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
@@ -32,13 +32,13 @@ class Timers:
         self._cancelled = 0
 
     def at(self, when: float, call: Callable[[], None]) -> Timer:
-        """Have ``call`` made once the clock has reached ``when``."""
+        """Make the call ``call`` once the clock reaches ``when``."""
         timer = Timer(call, self)
         heapq.heappush(self._heap, (when, next(self._order), timer))
         return timer
 
     def forget_one(self) -> None:
-        """A timer was cancelled: most jobs end long before their timeout. Drop those once they fill half of it."""
+        """Count a cancelled timer; drop those once they fill half the heap. Most jobs never reach their timeout."""
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
             self._heap = [entry for entry in self._heap if entry[2].call is not None]
@@ -46,13 +46,13 @@ class Timers:
             self._cancelled = 0
 
     def seconds_until_next(self, now: float) -> float | None:
-        """Seconds until the first call is due; None when there is none."""
+        """Return the seconds until the first call is due; None if there is none."""
         while self._heap and self._heap[0][2].call is None:
             self._pop()
         return max(0.0, self._heap[0][0] - now) if self._heap else None
 
     def run_due(self, now: float) -> None:
-        """Make all calls that are due at ``now``."""
+        """Make all calls due at ``now``."""
         while self._heap and self._heap[0][0] <= now:
             timer = self._pop()
             call, timer.call = timer.call, None

@@ -1,4 +1,4 @@
-"""What `ps -o comm` and `top` show for a process of ours, instead of the interpreter's name."""
+"""The name that `ps -o comm` and `top` show for our processes, instead of the interpreter's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ POOL, RUNNER = "queuectl-pool", "queuectl-runner"
 
 
 def set_title(name: str) -> None:
-    """Give this process a name. Does nothing where the system has no such thing."""
+    """Name this process. Does nothing on systems without process names."""
     try:
         with open("/proc/self/comm", "w", encoding="ascii") as file:
             file.write(name)

@@ -1,1 +1,1 @@
-"""One command that runs: started, kept within its limits, and stopped with all its processes."""
+"""Runs one command: starts it, enforces its limits, and kills it with all its processes."""

@@ -1,4 +1,4 @@
-"""The attempts that one runner has under way: started, their output read, ended, and told of."""
+"""One runner's current attempts: starts them, reads their output, stops them and reports their outcomes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from queuectl.worker.loop import Loop, Once
 from queuectl.worker.report import Reporter
 
 WATCH_SECONDS = 0.005
-"""Output is read while a job runs only if it runs so long; of shorter ones it is read when they end."""
+"""We read a job's output while it runs only if it runs longer than this; else we read it when the job ends."""
 
 LONG_SECONDS = 1.0
-"""What jobs are taken to last, on average, before any has shown it."""
+"""The assumed mean duration of jobs before any has ended."""
 
 Report = Callable[[Lease, Outcome, str], None]
-"""What is told when an attempt has ended: the lease, the outcome, the worker."""
+"""Called when an attempt has ended, with the lease, the outcome and the worker."""
 
 
 class _Ended(NamedTuple):
-    """An attempt that was reaped: its wait status, what it used with the children it waited for, and when."""
+    """A reaped attempt: its wait status, its CPU time with the children it waited for, and when it ended."""
 
     running: JobProcess
     status: int
@@ -38,10 +38,10 @@ class _Ended(NamedTuple):
 
 
 class Attempts:
-    """Runs up to one command for each of ``workers``, and says by ``report`` how each of them went.
+    """Runs up to one command for each of ``workers``, and calls ``report`` with each outcome.
 
-    ``home`` is the state folder, for the logs; ``grace_seconds`` lie between SIGTERM and SIGKILL; ``base`` is where
-    control groups of jobs can be made, None if nowhere.
+    ``home`` is the state folder, for the logs. ``grace_seconds`` is the time between SIGTERM and SIGKILL. ``base``
+    is where we can create control groups for jobs; None if nowhere.
     """
 
     def __init__(
@@ -71,33 +71,33 @@ class Attempts:
         self.mean_seconds = LONG_SECONDS
 
     def expect_long(self) -> None:
-        """Forget that jobs have been short."""
+        """Forget that recent jobs were short."""
         self.mean_seconds = LONG_SECONDS
 
     @property
     def running(self) -> Collection[JobProcess]:
-        """Those whose command runs."""
+        """The attempts whose command runs."""
         return self._running.values()
 
     def leases(self) -> list[Lease]:
-        """Those of all attempts whose outcome has not been told, running or just ended."""
+        """Return the leases of all attempts, running or just ended, whose outcome is not yet reported."""
         return [*(running.lease for running in self.running), *(ended.running.lease for ended in self._ended)]
 
     def __bool__(self) -> bool:
         return bool(self._running or self._ended)
 
     def is_ours(self, pid: int) -> bool:
-        """Whether this is the leader of an attempt that runs."""
+        """Whether this is the leader of a running attempt."""
         return pid in self._running
 
     def environment(self, variables: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
-        """What `start` takes: the worker's own environment, and above it ``variables``."""
+        """Return what `start` takes: the worker's own environment, overridden by ``variables``."""
         return self._spawner.environment(variables)
 
     def start(self, lease: Lease, environment: Mapping[bytes, bytes]) -> None:
-        """Start a command at a free worker; one that can't be started has failed, and its log says why.
+        """Start a command on a free worker. If it can't be started, the attempt fails and its log says why.
 
-        OSError if the machine has no room for a process: then nothing was told of the job.
+        Raises OSError if the machine has no room for a process; then nothing was reported about the job.
         """
         worker = self.free.pop()
         try:
@@ -121,7 +121,7 @@ class Attempts:
         self._watching.plan(WATCH_SECONDS)
 
     def _watch_outputs(self) -> None:
-        """Begin to read the output of jobs that run for a while; most short ones have ended before."""
+        """Start reading the output of jobs that have run for a while; most short ones have ended."""
         young: list[JobProcess] = []
         for running in self._unwatched:
             if running.started_at > self._loop.now - WATCH_SECONDS:
@@ -141,10 +141,10 @@ class Attempts:
             self.end(running, running.overflow)
 
     def reap(self) -> None:
-        """Take leave of the commands that have ended; their workers are free."""
+        """Reap the commands that have ended, and free their workers."""
         while True:
             try:
-                # Look first: while the leader is a zombie, its group's id can't be given to anyone else.
+                # Peek first: while the leader is a zombie, its group's id can't be reused.
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
@@ -156,7 +156,7 @@ class Attempts:
             try:
                 _, status, used = os.wait4(ended.si_pid, 0)
             except ChildProcessError:
-                continue  # the thread that connects has started a server, and was faster with its own child
+                continue  # the connecting thread started a server and reaped its own child first
             if running is not None:
                 if running.watched and running.output is not None:
                     self._loop.forget(running.output)
@@ -165,7 +165,7 @@ class Attempts:
                 self._ended.append(_Ended(running, status, used.ru_utime + used.ru_stime, self._loop.now))
 
     def settle(self) -> bool:
-        """Tell how those that were reaped went. Gives whether there were any."""
+        """Report the outcomes of reaped attempts. Returns whether there were any."""
         ended, self._ended = self._ended, []
         for running, status, cpu_seconds, at in ended:
             if running.timer is not None:
@@ -183,7 +183,7 @@ class Attempts:
         return bool(ended)
 
     def end(self, running: JobProcess, ending: Ending) -> None:
-        """SIGTERM now, SIGKILL after the grace period."""
+        """Send SIGTERM now, and SIGKILL after the grace period."""
         if running.pid not in self._running or running.ending is not None:
             return
         running.ask_to_end(ending)
@@ -192,7 +192,7 @@ class Attempts:
         running.timer = self._loop.after(self._grace_seconds, partial(running.kill, ending))
 
     def with_lease(self, job_id: str, fence: int) -> list[JobProcess]:
-        """Those that run under this very lease: one, or none."""
+        """Return the attempts under exactly this lease: one or none."""
         return [p for p in self.running if (p.lease.job_id, p.lease.fence) == (job_id, fence)]
 
     def _log_of(self, lease: Lease) -> LogWriter:

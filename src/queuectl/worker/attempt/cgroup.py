@@ -1,8 +1,8 @@
-"""Control groups (cgroup v2): where the kernel itself bounds a job and ends all that it has started.
+"""Control groups (cgroup v2): the kernel itself limits a job, and kills everything the job started.
 
-They are used where a part of the hierarchy was given to us to divide: by systemd (`Delegate=yes`), by whoever
-gave its folder to our user, or as a container's own. Processes must not stand in a group that is divided, so a pool
-goes into one beneath it, and jobs with limits get theirs beside that:
+We use them where a part of the hierarchy is ours to divide: delegated by systemd (`Delegate=yes`), given to our
+user, or a container's own. A group that is divided must not hold processes itself. So a pool moves into a child
+group, and jobs with limits get sibling groups:
 
     BASE/queuectl-pool-PID                    the pool, its runners and its guardian
     BASE/queuectl-job-RUNNER.JOB.FENCE        one attempt
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from queuectl.model.job import Lease
 
 EMPTY_SECONDS = 1.0
-"""How long a group is waited for until all that was killed in it has ended."""
+"""How long we wait until all killed processes of a group have exited."""
 
 _POOL = "queuectl-pool-"
 _JOB = "queuectl-job-"
 _CONTROLLERS = {"memory", "pids"}
 _SYSTEMD = "/run/systemd/system"
 _HOST_NAMESPACE = 0xEFFFFFFB
-"""Inode of the cgroup namespace that a kernel begins with."""
+"""Inode of the kernel's initial cgroup namespace."""
 
 
 class JobGroup:
-    """The control group of one attempt. OSError if it can't be made."""
+    """The control group of one attempt. Raises OSError if it can't be created."""
 
     def __init__(self, base: str, runner: str, lease: Lease) -> None:
         self._limits = lease.job.options
@@ -42,7 +42,7 @@ class JobGroup:
                 self._write("memory.max", self._limits.memory)
                 self._write("memory.oom.group", 1)
                 if self._has("memory.swap.max"):
-                    self._write("memory.swap.max", 0)  # else it would only begin to swap
+                    self._write("memory.swap.max", 0)  # else it would swap instead
             if self._limits.max_processes:
                 self._write("pids.max", self._limits.max_processes)
         except OSError:
@@ -51,13 +51,13 @@ class JobGroup:
 
     @property
     def entry(self) -> bytes:
-        """The file by which a process goes into the group: it writes 0 into it."""
+        """The file through which a process enters the group, by writing 0 into it."""
         return os.fsencode(os.path.join(self._path, "cgroup.procs"))
 
     def breach(self) -> str | None:
-        """The name of a limit that is not kept, or was about not to be when the kernel stepped in; if any.
+        """Return the limit that the job exceeded, or that the kernel stopped it from exceeding; None if none.
 
-        FileNotFoundError if the group has lost what keeps its limits.
+        Raises FileNotFoundError if the group lost the controllers that enforce its limits.
         """
         limits = self._limits
         if limits.memory and self._was_out_of_memory():
@@ -69,25 +69,25 @@ class JobGroup:
         return None
 
     def end(self) -> bool:
-        """SIGKILL to all processes in it, at once: none can escape by starting another."""
+        """SIGKILL all its processes at once: none can escape by starting another."""
         _kill(self._path)
         return True
 
     def remove(self) -> bool:
-        """Take it away; gives False while a process in it has not quite ended."""
+        """Remove the group; return False while one of its processes is still exiting."""
         return _remove(self._path)
 
     def _write(self, name: str, value: int) -> None:
         _write(os.path.join(self._path, name), str(value))
 
     def _was_out_of_memory(self) -> bool:
-        # Kills are counted whoever is out of memory, the host or a group above; "oom" tells that it is this one.
+        # The kernel also counts kills when the host or a parent group is out of memory; "oom" means this group.
         return bool(self._count("memory.events.local", "oom") and self._count("memory.events", "oom_kill"))
 
     def _was_refused_a_process(self) -> bool:
         if self._has("pids.events.local"):
             return bool(self._count("pids.events.local", "max"))
-        # Before Linux 6.11 a refusal is counted here though it was a group above that was full.
+        # Before Linux 6.11, this also counts refusals by a parent group that was full.
         if not self._count("pids.events", "max"):
             return False
         return not self._has("pids.peak") or int(self._lines("pids.peak")[0]) >= self._limits.max_processes
@@ -99,7 +99,7 @@ class JobGroup:
         try:
             return _lines(os.path.join(self._path, name))
         except OSError as error:
-            if error.errno == errno.ENODEV:  # it was taken away while the file was open
+            if error.errno == errno.ENODEV:  # the group was removed while the file was open
                 raise FileNotFoundError(*error.args) from None
             raise
 
@@ -111,9 +111,9 @@ class JobGroup:
 
 
 def enter_pool() -> str | None:
-    """Have this pool and all that it starts stand in a group of their own, beside which groups can be made.
+    """Move this pool into a child group, so that everything it starts is in it and job groups can be created.
 
-    Gives the folder for these; None if that was not possible, and then nothing is changed.
+    Returns the folder for the job groups. If that is impossible, changes nothing and returns None.
     """
     own = _own_group()
     if own is None:
@@ -129,9 +129,9 @@ def enter_pool() -> str | None:
     try:
         _enter(pool)
         if not os.path.exists(os.path.join(pool, "cgroup.kill")):
-            raise FileNotFoundError  # a kernel older than 5.14
+            raise FileNotFoundError  # this kernel is older than 5.14
         _write(os.path.join(base, "cgroup.subtree_control"), " ".join(f"+{name}" for name in sorted(_CONTROLLERS)))
-    except OSError:  # others stand in it too, so it can't be divided
+    except OSError:  # other processes are in the group too, so it can't be divided
         _leave(own)
         _remove(pool)
         return None
@@ -145,7 +145,7 @@ def _enter(pool: str) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENODEV):
             raise
-        os.mkdir(pool)  # another pool that starts just now took it for what an ended one had left
+        os.mkdir(pool)  # another pool, starting right now, removed it as an ended pool's leftover
         _write(os.path.join(pool, "cgroup.procs"), "0")
 
 
@@ -156,20 +156,20 @@ def _remove_ended_pools(base: str) -> None:
 
 
 def base_of_pool() -> str | None:
-    """Where `enter_pool` of the pool to which this process belongs has found a place; None if it did not."""
+    """Return the folder that `enter_pool` found in the pool of this process; None if it found none."""
     own = _own_group()
     return os.path.dirname(own) if own is not None and os.path.basename(own).startswith(_POOL) else None
 
 
 def end_groups_of(runners: Iterable[str], base: str | None) -> None:
-    """End all that is in the groups of these dead runners' jobs in ``base``, and take the groups away."""
+    """Kill everything in the groups of these dead runners' jobs in ``base``, and remove the groups."""
     if base is None:
         return
     prefixes = tuple(f"{_JOB}{runner}." for runner in runners)
     try:
         groups = [os.path.join(base, name) for name in os.listdir(base) if name.startswith(prefixes)]
     except OSError:
-        return  # no file can be opened, or the place is gone: what is there is still found by its mark
+        return  # no free file descriptor, or the folder is gone: we still find those processes by their mark
     for group in groups:
         _kill(group)
     deadline = time.monotonic() + EMPTY_SECONDS
@@ -178,7 +178,7 @@ def end_groups_of(runners: Iterable[str], base: str | None) -> None:
 
 
 def _own_group() -> str | None:
-    """The folder of this process's own group; None where there is no cgroup v2."""
+    """Return the folder of this process's own group; None without cgroup v2."""
     try:
         own = next(line[3:] for line in _lines("/proc/self/cgroup") if line.startswith("0::"))
         for line in _lines("/proc/self/mountinfo"):
@@ -193,10 +193,10 @@ def _own_group() -> str | None:
 
 
 def _is_given(group: str) -> bool:
-    """Whether a group is ours to divide. That it can be written to does not say so.
+    """Whether a group is ours to divide. Write access alone doesn't prove it.
 
-    Root may write to each, and a user to those that systemd divides for them; it marks what it has given away. The
-    root of the hierarchy is its host's, but that of a container is the container's own.
+    Root can write to every group, and a user to those that systemd itself divides for them; systemd marks what it
+    delegates. The root of the hierarchy belongs to the host, but a container's root belongs to the container.
     """
     needed = ("", "cgroup.procs", "cgroup.subtree_control")
     if not all(os.access(os.path.join(group, name), os.W_OK) for name in needed):
@@ -220,14 +220,14 @@ def _leave(group: str) -> None:
     try:
         _write(os.path.join(group, "cgroup.procs"), "0")
     except OSError:
-        pass  # we were not out of it
+        pass  # we had not left it
 
 
 def _kill(group: str) -> None:
     try:
         _write(os.path.join(group, "cgroup.kill"), "1")
     except OSError:
-        pass  # it is gone
+        pass  # the group is gone
 
 
 def _remove(group: str) -> bool:
@@ -241,7 +241,7 @@ def _remove(group: str) -> bool:
 
 
 def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # never makes a file, should it be no such folder
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # creates no file if this is no cgroup folder
     try:
         os.write(descriptor, text.encode())
     finally:

@@ -1,8 +1,8 @@
-"""Processes that a job left behind: found and ended, wherever they hid. All that is Linux's own is here.
+"""Finds and kills the processes that a job left behind, wherever they hid. Only Linux can do this.
 
-A job's processes normally share its process group. One that leaves the group (`setsid`, a double fork)
-loses its parent in the end; the kernel then gives it to the nearest *subreaper* above, which each process
-of a pool is. So whatever outlives its job turns up as our own child.
+A job's processes normally share its process group. A process that leaves the group (`setsid`, a double fork)
+loses its parent in the end. The kernel then gives it to the nearest *subreaper* above, and every process of a
+pool is one. So whatever outlives its job becomes our own child.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ _LINUX = sys.platform == "linux"
 CALM_SECONDS = 0.01
 QUIET_ROUNDS = 10
 ROUNDS = 500
-"""Processes that are being started while we look are found by looking again.
+"""How often we search again, for processes that start during a search.
 
-What is just about to execute a program shows no environment, and who ends as soon as it has started the next is
-gone before it is looked at: of such a chain, one look in three sees nothing.
+A process that is just about to execute a program shows no environment. One that exits as soon as it has started
+the next is gone before we check it. One search in three misses such a chain completely.
 """
 
 MARK = b"QUEUECTL_WORKER="
 JOB_MARK = b"QUEUECTL_JOB_ID="
 
 HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
-"""A process that has ended, or is another user's, can't be looked at. Any other error (no file can be opened) says
-nothing of the process, and whoever asked has to ask again before anything is done to it."""
+"""We can't read a process that has exited or belongs to another user. Any other error (no free file descriptor)
+says nothing about the process, so the caller must retry before it acts on the process."""
 
 
 def become_subreaper() -> None:
-    """Have the kernel hand us the orphans of our children. Does nothing where there is no such thing."""
+    """Make the kernel give us our children's orphans. Does nothing on systems without subreapers."""
     if _LINUX:
         import ctypes
 
@@ -42,23 +42,23 @@ def become_subreaper() -> None:
 
 
 def children() -> list[int]:
-    """Pids of our child processes, adopted ones too; none where the system can't tell. OSError if not now."""
+    """Return the pids of our children, adopted ones too; none if the system can't tell. OSError: try again."""
     if not _LINUX:
         return []
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
-    except FileNotFoundError:  # the kernel was built without it
+    except FileNotFoundError:  # the kernel was built without this file
         return _children_by_scan()
 
 
 def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> list[int]:
-    """SIGKILL every child that outlived its job; gives their pids, which are still to be reaped.
+    """SIGKILL every child that outlived its job; return their pids, which the caller must reap.
 
-    Spared are those for which ``ours`` is true, what belongs to one of the ``running_jobs`` (a job may well
-    leave a child to us and go on), and the embedded server. They are our children and only we reap them, so
-    a pid can't have been reused. Their own children come to us when they die: call again until there are none.
-    OSError if they can't be looked at now; what was not looked at is left alone.
+    Spares those for which ``ours`` is true, those that belong to one of the ``running_jobs`` (a running job may
+    leave a child to us), and the embedded server. They are our children and only we reap them, so their pids
+    can't have been reused. When they die, their own children come to us: call again until none are left.
+    Raises OSError if a child can't be checked now; it leaves unchecked children alone.
     """
     strays = []
     for pid in children():
@@ -68,27 +68,27 @@ def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()
 
 
 def _belongs(pid: int, ours: Callable[[int], bool], running_jobs: Container[bytes]) -> bool:
-    """Whether it is in the session of a job that runs, or says that it is that job's."""
+    """Whether a process is in a running job's session, or says that it belongs to a running job."""
     try:
         if ours(os.getsid(pid)):
             return True
     except OSError:
-        return False  # it has just ended
+        return False  # it has just exited
     return job_of(pid) in running_jobs
 
 
 def job_of(pid: int) -> bytes:
-    """The id of the job that a process says it is part of; empty if it says nothing."""
+    """Return the id of the job that a process says it belongs to; empty if it says nothing."""
     return next((entry[len(JOB_MARK) :] for entry in _environment(pid) if entry.startswith(JOB_MARK)), b"")
 
 
 def end_marked(workers_of: Iterable[str]) -> int:
-    """SIGKILL the processes on this host that were started by the workers of these dead runners.
+    """SIGKILL the processes on this host that the workers of these dead runners started.
 
-    They are known by the mark in their environment; a pidfd makes sure that the process which is ended is
-    the one that was looked at. It is done again until there are none: one that had just started another and
-    ended is not seen, nor is what it started. Gives how many there were. OSError if in the end they could
-    not be looked at: nobody may take them for ended.
+    The mark in their environment identifies them; a pidfd ensures that we kill the process that we checked. Repeat
+    until none are left, because a search misses a process that has just started another and exited, and what it
+    started. Returns how many there were. Raises OSError if the last search could not read them: nobody may assume
+    that they are dead.
     """
     if not _LINUX:
         return 0
@@ -99,7 +99,7 @@ def end_marked(workers_of: Iterable[str]) -> int:
         try:
             found, hidden = _end_marked(prefixes), None
         except OSError as error:
-            quiet, hidden = 0, error  # they can't be looked at now
+            quiet, hidden = 0, error  # we can't check them now
         else:
             ended += found
             quiet = 0 if found else quiet + 1
@@ -113,7 +113,7 @@ def end_marked(workers_of: Iterable[str]) -> int:
 
 def _end_marked(prefixes: tuple[bytes, ...]) -> int:
     ended = 0
-    # From the newest, which may be gone soonest.
+    # Newest first: they may exit soonest.
     for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
         if pid != os.getpid() and _has_mark(pid, prefixes):
             ended += send_same(pid, partial(_has_mark, pid, prefixes))
@@ -121,9 +121,9 @@ def _end_marked(prefixes: tuple[bytes, ...]) -> int:
 
 
 def send_same(pid: int, is_it: Callable[[], bool], number: int = signal.SIGKILL) -> bool:
-    """Signal a process if ``is_it`` says that it is the one which is meant; a pid alone may be reused.
+    """Signal a process if ``is_it`` confirms that it is the right one; a pid alone may have been reused.
 
-    It is asked while a pidfd is held, so the signal goes to what was looked at. OSError if that can't be done now.
+    We hold a pidfd while asking, so the signal goes to the process that was checked. OSError if that fails now.
     """
     try:
         descriptor = os.pidfd_open(pid)
@@ -145,7 +145,7 @@ def _has_mark(pid: int, prefixes: tuple[bytes, ...]) -> bool:
 
 
 def _environment(pid: int) -> list[bytes]:
-    """What a process was started with; nothing if it is gone, or another user's."""
+    """Return the environment that a process started with; nothing if it is gone or another user's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read().split(b"\0")
@@ -154,7 +154,7 @@ def _environment(pid: int) -> list[bytes]:
 
 
 def _is_server(pid: int) -> bool:
-    """Whether it is the embedded server, which becomes our child too when we have to start it again."""
+    """Whether this is the embedded server, which also becomes our child when we restart it."""
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:
             name = file.read().strip()
@@ -181,5 +181,5 @@ def _kill(pid: int) -> bool:
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:
-        return False  # gone, or become another user's by sudo: not ours to end
+        return False  # it is gone, or sudo made it another user's: not ours to kill
     return True

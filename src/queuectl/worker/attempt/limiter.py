@@ -1,8 +1,8 @@
-"""Keeps the jobs of a runner within their limits of memory, processor time and processes.
+"""Enforces a runner's limits on the memory, CPU time and process count of its jobs.
 
-Where the pool has a control group that it may divide (see `cgroup`), each such job gets one of its own, and the
-kernel keeps the limits. Elsewhere the job's processes are looked at ten times a second (see `process_tree`).
-Jobs without limits are never seen here. The output of a job is bounded where it is read, in `process`.
+If the pool has a control group to divide (see `cgroup`), each such job gets its own group, and the kernel enforces
+the limits. Otherwise we check the job's processes ten times a second (see `process_tree`). Jobs without limits
+never come here. `process` limits a job's output where it reads it.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from queuectl.worker.attempt.spawn import NOT_EXECUTABLE, CannotStart
 from queuectl.worker.loop import Loop, Once
 
 LOOK_SECONDS = 0.1
-"""Between two looks at the jobs that have limits."""
+"""Pause between two checks of the jobs that have limits."""
 
 FIRST_SECONDS = 0.02
-"""Before the first look at a job: what grows fast has to be caught while it is small."""
+"""Pause before a job's first check: we must catch fast growth while it is small."""
 
 SHARE = 0.1
-"""Part of a processor that looking may take at most; where there are many processes looks become rarer."""
+"""The most of one processor that checks may use; with many processes, checks become rarer."""
 
 RAREST_SECONDS = 1.0
-"""But not more so."""
+"""The longest pause between checks."""
 
 AT_ONCE = ("memory", "max_processes")
-"""What harms the host while it goes on: no grace period."""
+"""Breaches that hurt the host for as long as they last: no grace period."""
 
 
 class Meter(Protocol):
-    """Measures what one job uses."""
+    """Measures one job's use of resources."""
 
     def breach(self) -> str | None:
-        """The name of a limit that is not kept, if any; OSError if that can't be known now."""
+        """Return the name of an exceeded limit, if any; OSError if it can't be measured now."""
 
     def end(self) -> bool:
-        """SIGKILL to all processes of the job; gives False if it has to be called again."""
+        """SIGKILL all processes of the job; return False if the caller must call again."""
 
 
 class Limiter:
-    """Ends jobs that don't keep their limits; ``end`` is how one is ended with a grace period.
+    """Stops jobs that exceed their limits; ``end`` stops one with a grace period.
 
-    ``base`` is where groups of jobs can be made, None if there is no such place.
+    ``base`` is where we can create control groups for jobs; None if nowhere.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class Limiter:
         self._next_look = Once(loop, self._look)
 
     def prepare(self, lease: Lease) -> bytes | None:
-        """Before a job with limits is started: the entry of its control group, None if there are none here.
+        """Prepare to start a job with limits: return its control group's entry file, None without control groups.
 
-        CannotStart if the system has no means to keep the limits.
+        Raises CannotStart if the system can't enforce the limits.
         """
         if not _needs_watch(lease):
             return None
@@ -77,15 +77,15 @@ class Limiter:
             raise CannotStart(NOT_EXECUTABLE, "limits of memory, CPU time and processes can be kept on Linux only")
         if self._base is None:
             return None
-        self._put_aside()  # of a job that could not be started
+        self._put_aside()  # the group of a job that could not be started
         try:
             self._prepared = JobGroup(self._base, self._runner, lease)
         except OSError:
-            return None  # no more groups are allowed, or somebody took the controllers away
+            return None  # no more groups are allowed, or somebody removed the controllers
         return self._prepared.entry
 
     def began(self, running: JobProcess) -> None:
-        """It runs now."""
+        """Note that a job has started."""
         if _needs_watch(running.lease):
             group, self._prepared = self._prepared, None
             if group is None:
@@ -95,14 +95,14 @@ class Limiter:
             self._plan(FIRST_SECONDS)
 
     def ended(self, running: JobProcess, cpu_seconds: float) -> Ending | None:
-        """Its leader has ended, and has used so much; gives why it failed if it did not keep its limits."""
+        """Note that a job's leader has exited and what it used; return why the job failed if it broke a limit."""
         if not _needs_watch(running.lease):
             return None
         name = "cpu_time" if 0 < running.lease.job.options.cpu_time < cpu_seconds else None
         group = self._groups.pop(running, None)
         if group is not None:
             if self._meters[running] is group:
-                name = self._breach(running) or name  # perhaps it was the kernel that ended it
+                name = self._breach(running) or name  # perhaps the kernel killed it
             group.end()
             self._left.append(group)
             self._plan(LOOK_SECONDS)
@@ -118,7 +118,7 @@ class Limiter:
             self._next_look.plan(seconds)
 
     def _look(self) -> None:
-        began = time.thread_time()  # a busy machine is no reason to look more seldom
+        began = time.thread_time()  # not wall time: on a busy machine, checks must not become rarer
         self._table.forget()
         breaches = [(running, self._breach(running)) for running in self._meters]
         took = time.thread_time() - began
@@ -126,7 +126,7 @@ class Limiter:
             if name is not None:
                 self._stop(running, name)
         for group in self._left:
-            group.end()  # again: there may have been no file to be opened for it
+            group.end()  # again: last time there may have been no free file descriptor
         self._left = [group for group in self._left if not group.remove()]
         self._plan(max(LOOK_SECONDS, min(took / SHARE, RAREST_SECONDS)))
 
@@ -135,10 +135,10 @@ class Limiter:
             return self._half_ended.pop(running)
         try:
             return self._meters[running].breach()
-        except FileNotFoundError:  # somebody took its group's controllers away, or the group
+        except FileNotFoundError:  # somebody removed its group's controllers, or the group
             self._meters[running] = self._tree_of(running)
         except OSError:
-            pass  # no file can be opened now; what can't be known is no reason to end a job
+            pass  # no free file descriptor; don't stop a job for what we can't measure
         return None
 
     def _stop(self, running: JobProcess, name: str) -> None:
@@ -150,7 +150,7 @@ class Limiter:
         try:
             ended = self._meters[running].end()
         except OSError:
-            ended = True  # they can't be looked for; the leader's group can be killed all the same
+            ended = True  # we can't search for them now, but can still kill the leader's group
         if ended:
             running.kill(ending)
         else:

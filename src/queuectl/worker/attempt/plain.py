@@ -1,16 +1,16 @@
-"""Which shell commands need no shell: plain words that name a program, as `make` executes them directly.
+"""Finds shell commands that need no shell: plain words that name a program. `make` also executes those directly.
 
-A shell would split them at the blanks and execute the program itself; leaving it out saves an exec, which is
-half of what a trivial command costs. All else (quotes, globs, variables, redirections, builtins, assignments) is
-the shell's. So is every failure: a program that can't be found or executed is left to the shell to report.
+A shell would split them at the blanks and execute the program itself. Skipping it saves an exec, which is half the
+cost of a trivial command. The shell handles everything else (quotes, globs, variables, redirections, builtins,
+assignments) and every failure: it also reports a program that can't be found or executed.
 """
 
 from __future__ import annotations
 
-# Characters that mean nothing to any POSIX shell; but for % and = in the first word, see below.
+# Characters that mean nothing to any POSIX shell, except % and = in the first word, see below.
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%+,-./:=@_ \t")
 
-# Reserved words and builtins of dash and bash: as programs they would do something else, or not exist.
+# Reserved words and builtins of dash and bash: as programs they would act differently or not exist.
 _SHELLS_OWN = frozenset(
     b"""
     . : [ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare
@@ -23,7 +23,7 @@ _SHELLS_OWN = frozenset(
 
 
 def words(command: bytes) -> list[bytes] | None:
-    """The program and its arguments, or None if a shell has to read ``command``."""
+    """Return the program and its arguments, or None if ``command`` needs a shell."""
     if not _PLAIN.issuperset(command):
         return None
     found = command.split()

@@ -1,4 +1,4 @@
-"""One attempt: a job's command while it runs, from its start to the outcome that is reported."""
+"""One attempt: a job's command, from its start to the outcome that we report."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from queuectl.worker.attempt.spawn import CannotStart
 from queuectl.worker.timers import Timer
 
 READ_BYTES = 65_536
-"""What a pipe holds by default, so one read empties it."""
+"""A pipe's default capacity, so one read empties it."""
 
 
 class Ending(NamedTuple):
-    """Why we kill a process ourselves, and what is reported of it then; see `queuectl.model.cause`."""
+    """Why we kill a process ourselves, and what we then report; see `queuectl.model.cause`."""
 
     verdict: str
     cause: str = ""
@@ -32,11 +32,11 @@ BY_PERSON = Ending(CANCELLED, cause.CANCELLED)
 BY_DRAIN = Ending(HANDED_BACK)
 BY_POOL_DEATH = Ending(CRASHED)
 LEASE_LOST = Ending("")
-"""Another worker may have the job: nothing may be reported."""
+"""Another worker may have the job: report nothing."""
 
 
 class JobProcess:
-    """A running command. The runner's loop tells it what happened; it never waits for anything."""
+    """A running command. The runner's loop tells it about events; it never waits for anything."""
 
     __slots__ = ("_open_log", "_room", "ending", "lease", "log", "output", "pid", "started_at", "timer", "watched",
                  "worker")  # fmt: skip
@@ -63,7 +63,7 @@ class JobProcess:
         self.timer: Timer | None = None
 
     def read_output(self) -> bool:
-        """Move what is in the pipe to the log; gives False once the pipe has ended."""
+        """Move the pipe's contents to the log; return False at the pipe's end."""
         assert self.output is not None
         try:
             data = os.read(self.output, READ_BYTES)
@@ -75,7 +75,7 @@ class JobProcess:
 
     @property
     def overflow(self) -> Ending | None:
-        """Why it is to be ended if it has printed more than it may."""
+        """Why to stop the job if it has printed too much, else None."""
         return OUTPUT_EXCEEDED if self._room < 0 else None
 
     def _keep(self, data: bytes) -> None:
@@ -87,26 +87,26 @@ class JobProcess:
         self.log.write(data)
 
     def ask_to_end(self, ending: Ending) -> None:
-        """SIGTERM to the group. The first ending is the one that is reported."""
+        """SIGTERM the group. We report the first ending."""
         self.ending = self.ending or ending
         self.signal_group(signal.SIGTERM)
 
     def kill(self, ending: Ending) -> None:
-        """SIGKILL to the group."""
+        """SIGKILL the group."""
         self.ending = self.ending or ending
         self.signal_group(signal.SIGKILL)
 
     def signal_group(self, number: int) -> None:
-        """Signal all of the group. Only while the leader is not reaped: until then its id can't be reused."""
+        """Signal the whole group. Only before the leader is reaped: until then its id can't be reused."""
         try:
             os.killpg(self.pid, number)
         except OSError:
-            pass  # the last of them has just gone
+            pass  # the last one has just exited
 
     def finish(self) -> None:
-        """The leader has ended and its group with it: take the rest of the output, close pipe and log."""
+        """After the leader and its group have exited: take the rest of the output, close pipe and log."""
         if self.output is not None:
-            # One that left the group may hold the pipe and go on writing: no more than a full pipe is read.
+            # A process that left the group may hold the pipe and keep writing: read no more than a full pipe.
             for _ in range(17):
                 try:
                     data = os.read(self.output, READ_BYTES)
@@ -120,13 +120,13 @@ class JobProcess:
             self.log.close()
 
     def close_output(self) -> None:
-        """Nothing more is read from the pipe."""
+        """Stop reading from the pipe."""
         if self.output is not None:
             os.close(self.output)
             self.output = None
 
     def outcome(self, status: int, now: float) -> Outcome | None:
-        """What to report for a wait status; None when nothing may be. ``now`` by the clock of ``started_at``."""
+        """Return the outcome to report for a wait status, or None; ``now`` is by the clock of ``started_at``."""
         duration = now - self.started_at
         ending = self.ending or self.overflow
         if ending:
@@ -144,7 +144,7 @@ class JobProcess:
 
 
 def failure(lease: Lease, exit_code: int | None, why: str, detail: str = "", *, duration: float = 0.0) -> Outcome:
-    """A failed attempt: another follows if the job's policy allows it."""
+    """Return a failed attempt's outcome: the job is retried if its policy allows."""
     job = lease.job
     if job.policy.allows_retry(job.attempts + 1):
         return Outcome(RETRY, exit_code, why, detail, duration, job.policy.delay_seconds(job.attempts))
@@ -152,5 +152,5 @@ def failure(lease: Lease, exit_code: int | None, why: str, detail: str = "", *, 
 
 
 def not_started(lease: Lease, error: CannotStart) -> Outcome:
-    """An attempt whose command could not even be started."""
+    """Return the outcome of an attempt whose command could not be started."""
     return failure(lease, error.exit_code, cause.START, error.reason)

@@ -1,7 +1,7 @@
-"""What the processes of a job use, as /proc has it.
+"""Measures what a job's processes use, from /proc.
 
-A look is not one moment: what it finds is looked at a second time before it counts. Where /proc can't be
-read at all (EMFILE) it raises OSError: what is not seen must not be taken for what has ended.
+A scan of /proc is not atomic, so a breach counts only if a second scan confirms it. If /proc can't be read at all
+(EMFILE), this raises OSError: a process that we can't see must not count as dead.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 STOP_ROUNDS = 50
-"""Looks for processes that were not stopped yet, before a job is killed."""
+"""Searches for processes that are not stopped yet, before we kill a job."""
 
 STOP_SECONDS = 0.25
-"""The longest that they may take in one go: the runner has other jobs, too."""
+"""The longest that they may take in one go: the runner has other jobs."""
 
 
 class Process(NamedTuple):
-    """One process. ``started`` tells it from another that has had the same pid.
+    """One process. ``started`` distinguishes it from an earlier one with the same pid.
 
-    ``ticks`` of processor time are its own and those of the children that it has waited for. ``tasks`` are its
-    threads, 0 once it is a zombie. ``pages`` are in memory, shared ones too.
+    ``ticks`` is its CPU time and that of the children it has waited for. ``tasks`` is its number of threads, 0 for
+    a zombie. ``pages`` counts the pages it has in memory, shared ones included.
     """
 
     parent: int
@@ -43,7 +43,7 @@ class Process(NamedTuple):
 
 
 class ProcessTable:
-    """All processes of this host, looked at once for all jobs."""
+    """All processes of this host, scanned once for all jobs."""
 
     def __init__(self) -> None:
         self._processes: dict[int, Process] | None = None
@@ -51,25 +51,25 @@ class ProcessTable:
         self._jobs: dict[tuple[int, int], bytes] = {}
 
     def forget(self) -> None:
-        """Look again when asked next."""
+        """Scan again when next asked."""
         self._processes = None
 
     @property
     def processes(self) -> dict[int, Process]:
-        """Pid -> process."""
+        """Map pid to process."""
         if self._processes is None:
             processes = dict(_look())
             self._children = {}
             for pid, process in processes.items():
                 self._children.setdefault(process.parent, []).append(pid)
             ours = ((pid, processes[pid].started) for pid in self._children.get(os.getpid(), ()))
-            # Who has just been adopted by us is asked whose it is, once.
+            # Ask each process that we have just adopted, once, which job it belongs to.
             self._jobs = {key: self._jobs.get(key) or descendants.job_of(key[0]) for key in ours}
             self._processes = processes
         return self._processes
 
     def family(self, roots: set[int]) -> dict[int, Process]:
-        """``roots`` and all their descendants."""
+        """Return ``roots`` and all their descendants."""
         processes = self.processes
         found: dict[int, Process] = {}
         waiting = list(roots)
@@ -81,13 +81,13 @@ class ProcessTable:
         return found
 
     def adopted(self, job: bytes) -> set[int]:
-        """Children of this process that say they are part of ``job``."""
+        """Return our children that say they belong to ``job``."""
         processes = self.processes
         return {pid for (pid, _), owner in self._jobs.items() if owner == job and pid in processes}
 
 
 class ProcessTree:
-    """The processes of one job: its session, their descendants, and whatever was once seen among these."""
+    """One job's processes: its session, their descendants, and any process once seen among these."""
 
     def __init__(self, leader: int, lease: Lease, table: ProcessTable) -> None:
         self._leader = leader
@@ -100,7 +100,7 @@ class ProcessTree:
         self._rounds = STOP_ROUNDS
 
     def breach(self) -> str | None:
-        """The name of a limit that is not kept, if any."""
+        """Return the name of an exceeded limit, if any."""
         name = self._measure()
         if name is None:
             return None
@@ -108,10 +108,10 @@ class ProcessTree:
         return self._measure()
 
     def end(self) -> bool:
-        """SIGKILL to all of them; gives False if it has to be called again, as there are too many for one go.
+        """SIGKILL all of them; return False if there are too many for one go and the caller must call again.
 
-        First they are stopped, until there is nobody who was not: what is stopped starts no others, and what it
-        has started is still known by its parent. Killed one by one, a fork bomb would outrun us.
+        First stop them all, until no search finds a running one: a stopped process starts no others, and its
+        children can still be found through it. If we killed them one by one, a fork bomb would outrun us.
         """
         deadline = time.monotonic() + STOP_SECONDS
         while self._rounds and self._stop_more():
@@ -122,7 +122,7 @@ class ProcessTree:
         return True
 
     def _stop_more(self) -> bool:
-        """Stop those that run; gives whether there were any."""
+        """Stop the running ones; return whether there were any."""
         self._rounds -= 1
         self._table.forget()
         self._known = self._members()
@@ -137,7 +137,7 @@ class ProcessTree:
         for (pid, started), process in _keys(self._known):
             same = pid in members and members[pid].started == started
             if not same and process.parent not in self._known:
-                self._ticks_gone += process.ticks  # else the one that waited for it has taken them over
+                self._ticks_gone += process.ticks  # else its parent, which waited for it, has added them to its own
         self._known = members
         limits = self._limits
         if limits.max_processes and sum(member.tasks for member in members.values()) > limits.max_processes:
@@ -163,7 +163,7 @@ class ProcessTree:
         resident = sum(member.pages for member in self._known.values()) * _PAGE_BYTES
         if resident <= self._limits.memory:
             return resident
-        # What several share was counted for each of them. To know better is costly, and seldom needed.
+        # Shared pages were counted once for each process. The exact figure is costly, and seldom needed.
         return sum(_proportional(pid, member) for pid, member in self._known.items())
 
 
@@ -199,9 +199,9 @@ def _keys(processes: dict[int, Process]) -> Iterator[tuple[tuple[int, int], Proc
 
 
 def _proportional(pid: int, process: Process) -> int:
-    """Bytes of memory of a process, what it shares divided by the number of those who do."""
+    """Return the bytes of memory of a process, with shared memory divided by the number of sharers."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             return sum(int(line.split()[1]) for line in file if line.startswith((b"Pss:", b"SwapPss:"))) * 1024
     except HIDDEN:
-        return process.pages * _PAGE_BYTES  # what another user's shares can't be known, so all of it counts
+        return process.pages * _PAGE_BYTES  # another user's sharers can't be known, so count all of it

@@ -1,4 +1,4 @@
-"""Starts a job's command: its own session and process group, output into a pipe, nothing to read."""
+"""Starts a job's command: in its own session and process group, with output to a pipe and empty stdin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Files = list[tuple[int, int, int]]
 _SHELL = b"/bin/sh"
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 
-# Python ignores these two, and a pool ignores or handles the rest; a command gets them as a shell would.
+# Python ignores these two, and a pool ignores or handles the rest; a command must get the shell's defaults.
 _RESET_SIGNALS = (
     signal.SIGPIPE,
     signal.SIGXFSZ,
@@ -28,14 +28,15 @@ _RESET_SIGNALS = (
 )
 
 _ENTER = b'echo 0 >"$1" && shift && exec "$@"'
-"""What a shell does for a job with a control group: it goes there itself, then becomes the job.
+"""What the shell runs for a job with a control group: it enters the group, then becomes the job.
 
-So all that the job ever starts is in the group, too. Were it put there from outside, it could start things before.
+So the group holds everything that the job ever starts. If we moved the job from outside, it could start processes
+before the move.
 """
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
-"""What a shell exits with when it can't find, or can't start, a command."""
+"""A shell's exit codes for a command that it can't find or can't start."""
 
 
 class CannotStart(Exception):
@@ -48,23 +49,23 @@ class CannotStart(Exception):
 
 
 class Spawner:
-    """Starts commands for one runner. It changes the process's own working directory, so only one may exist."""
+    """Starts commands for one runner. It changes the process's working directory, so use only one."""
 
     def __init__(self) -> None:
         self._environ = dict(os.environb)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def environment(self, variables: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-        """The worker's own environment, and above it ``variables``."""
+        """Return the worker's own environment, overridden by ``variables``."""
         return {**self._environ, **variables}
 
     def start(
         self, lease: Lease, environment: Mapping[bytes, bytes], worker: str, entry: bytes | None = None
     ) -> tuple[int, int]:
-        """Start the command; gives the pid, which is its group's and session's too, and the pipe to read.
+        """Start the command; return its pid, which is also its group and session id, and the pipe to read.
 
-        ``entry`` is the ``cgroup.procs`` of the control group in which it is to run. Raises CannotStart, or
-        OSError when the machine has no room for a process.
+        ``entry`` is the ``cgroup.procs`` of the control group to run in. Raises CannotStart, or OSError when the
+        machine has no room for a process.
         """
         environ = {
             **environment,
@@ -117,7 +118,7 @@ class Spawner:
             except OSError as error:
                 if _no_room(error):
                     raise
-                # Whatever else is wrong with the program, the shell says it in its own words.
+                # Let the shell report any other problem with the program, in its own words.
         return self._run_program(_SHELL, [b"sh", b"-c", job.command], environ, files)
 
     def _run_within(self, entry: bytes, job: Job, environ: Mapping[bytes, bytes], files: Files) -> int:
@@ -131,7 +132,7 @@ class Spawner:
             except OSError as error:
                 if error.errno != errno.ENOEXEC:
                     raise
-                # A script without a #! line: a shell runs it as one of its own, and so does execvp.
+                # A script without a #! line: shells and execvp run it with a shell.
                 return self._exec(_SHELL, [b"sh", program, *argv[1:]], environ, files)
         except OSError as error:
             if _no_room(error):
@@ -141,15 +142,15 @@ class Spawner:
 
     @staticmethod
     def _exec(program: bytes, argv: list[bytes], environ: Mapping[bytes, bytes], files: Files) -> int:
-        # posix_spawn shares memory until the exec, as vfork does: no page tables are copied.
+        # posix_spawn shares memory until the exec, like vfork: it copies no page tables.
         return os.posix_spawn(
             program, argv, environ, file_actions=files, setsid=True, setsigmask=(), setsigdef=_RESET_SIGNALS
         )
 
 
 def _words(job: Job, environ: Mapping[bytes, bytes]) -> list[bytes]:
-    """The program and the arguments that run the job's command, for another program to execute."""
-    # posix_spawn sets no priority, and the job's own processes must not start without it: nice(1) becomes the job.
+    """Return the argument list that runs the job's command, for another program to execute."""
+    # posix_spawn can't set a priority, and the job must have it from the start: so nice(1) becomes the job.
     nice = [b"/usr/bin/nice", b"-n", b"%d" % job.options.nice] if job.options.nice else []
     if job.form != EXEC:
         return [*nice, _SHELL, b"-c", job.command]
@@ -160,7 +161,7 @@ def _words(job: Job, environ: Mapping[bytes, bytes]) -> list[bytes]:
 
 
 def _enter(directory: bytes) -> None:
-    # Even if we are there: a directory may have been removed and made anew since.
+    # Even if we are already there: somebody may have removed and recreated the directory.
     try:
         os.chdir(directory or b"/")
     except OSError as error:
@@ -169,7 +170,7 @@ def _enter(directory: bytes) -> None:
 
 
 def _find(program: bytes, path: bytes) -> bytes | None:
-    """Where execvp would find ``program``."""
+    """Return the path where execvp would find ``program``."""
     if b"/" in program:
         return program
     for directory in path.split(b":"):
@@ -180,7 +181,7 @@ def _find(program: bytes, path: bytes) -> bytes | None:
 
 
 def _no_room(error: OSError) -> bool:
-    """Whether the machine has no room for a process now, which is not the command's doing."""
+    """Whether the machine has no room for a process now, which is not the command's fault."""
     return error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 

@@ -1,4 +1,4 @@
-"""Ends what outlived a runner's jobs by leaving their process groups; see `descendants`."""
+"""Kills processes that outlived a runner's jobs by leaving their process groups; see `descendants`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from queuectl.worker.attempt.attempts import Attempts
 from queuectl.worker.loop import Loop, Once
 
 SWEEP_SECONDS = 0.25
-"""Processes that left their job's group are looked for so long after its end."""
+"""Pause between a job's end and the search for processes that left its group."""
 
 AGAIN_SECONDS = 0.02
-"""If there were any, their children are ours so much later."""
+"""Pause before the next search if there were any: by then, their children are ours."""
 
 
 class Sweeper:
-    """Looks some time after it was asked to. Not while ``connecting``: what starts a server is our child, too."""
+    """Searches on request, after a pause. Not while ``connecting``: what starts a server is our child too."""
 
     def __init__(self, loop: Loop, attempts: Attempts, connecting: Callable[[], bool]) -> None:
         self._attempts = attempts
@@ -24,11 +24,11 @@ class Sweeper:
         self._look = Once(loop, self.sweep)
 
     def plan(self, seconds: float = SWEEP_SECONDS) -> None:
-        """Look so long from now, if no look is planned already."""
+        """Search in ``seconds`` seconds, unless a search is already planned."""
         self._look.plan(seconds)
 
     def sweep(self) -> None:
-        """Look now."""
+        """Search now."""
         if self._connecting():
             self.plan()
             return
@@ -36,7 +36,7 @@ class Sweeper:
         try:
             strays = descendants.end_adopted(self._attempts.is_ours, jobs)
         except OSError:
-            self.plan()  # no file can be opened to look at them
+            self.plan()  # no free file descriptor to read them with
             return
         if strays:
             self.plan(AGAIN_SECONDS)

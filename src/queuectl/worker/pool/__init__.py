@@ -1,1 +1,1 @@
-"""What `worker start` starts: the pool, its guardian, and the clean-up after those that were killed."""
+"""The processes behind `worker start`: the pool, its guardian, and the clean-up after killed ones."""

@@ -1,6 +1,6 @@
-"""The clean-up after runners that died: their processes are stopped first, then their leases are freed.
+"""Cleans up after runners that died: kills their processes first, then frees their leases.
 
-In this order: a job must not run elsewhere beside its old processes.
+In this order, because a job must not run elsewhere alongside its old processes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from queuectl.worker.pool.record import take_dead
 from queuectl.worker.report import Reporter
 
 PROCESSES_AGAIN_SECONDS = 0.5
-"""Pause before processes that could not be looked for are looked for again."""
+"""Pause before we search again for processes, after a search that failed."""
 
 LEASES_AGAIN_SECONDS = 5.0
-"""Pause before the server is asked again to free a dead runner's leases; in the end they expire by themselves."""
+"""Pause before we ask the server again to free a dead runner's leases; in the end they expire anyway."""
 
 
 class Cleanup:
-    """Cleans up after the dead runners of this pool: at once if possible, else later. Part of a pool, `Timed`.
+    """Cleans up after this pool's dead runners: at once if possible, else later. Part of a pool, `Timed`.
 
-    ``is_ours`` tells which children of the pool are not left over from a job.
+    ``is_ours`` says which children of the pool are not leftovers of a job.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Cleanup:
         self._dead: dict[str, list[str]] = {}
 
     def start(self) -> None:
-        """Nothing is left over yet."""
+        """Do nothing: nothing is left over yet."""
 
     def stop(self) -> None:
-        """Try a last time. What is left then is for the guardian and the next pool."""
+        """Try one last time. The guardian and the next pool clean up the rest."""
         self.run()
 
     @property
@@ -55,16 +55,16 @@ class Cleanup:
         return self.due == math.inf
 
     def add(self, runner: str, workers: list[str]) -> None:
-        """This runner has died; its leases have to be freed."""
+        """Note that this runner has died and its leases must be freed."""
         self._dead[runner] = workers
 
     def turn(self) -> None:
-        """Try again, if it is time."""
+        """Try again if it is time."""
         if self.due <= time.monotonic():
             self.run()
 
     def run(self) -> None:
-        """Clean up as far as that is possible now."""
+        """Clean up as much as possible now."""
         self.due = math.inf
         try:
             stop_orphans(self._is_ours)
@@ -79,7 +79,7 @@ class Cleanup:
             self.due = time.monotonic() + LEASES_AGAIN_SECONDS
 
     def close_connection(self) -> None:
-        """Before a fork: a connection is one process's own. It is opened again when it is needed."""
+        """Call before a fork: two processes must not share a connection. It reopens when needed."""
         self._storage.close()
 
     def _free_leases(self, runner: str, workers: list[str]) -> bool:
@@ -98,19 +98,19 @@ def clean_up_dead_pools(settings: Settings, storage: RedisStorage, host: str) ->
             killed = stop_leftovers(dead.runners)
         except OSError as error:
             Reporter.say(f"processes that pool {dead.pid} left can't be looked for yet ({error.strerror})")
-            return  # the record stays, for the next round of housekeeping
+            return  # the record stays, for the next maintenance round
         numbers = range(1, dead.options.workers + 1)
         freed = sum(
             free_leases(storage, runner, [f"{runner}-{number}" for number in numbers]) for runner in dead.runners
         )
         if freed or killed:
-            Reporter.say(f"pool {dead.pid} had been killed: {freed} jobs put back, {killed} processes killed")
+            Reporter.say(f"pool {dead.pid} was killed: {freed} jobs put back, {killed} processes killed")
 
 
 def free_leases(storage: RedisStorage, runner: str, workers: list[str]) -> int:
-    """Put a dead runner's jobs back, and forget it and its workers. Gives how many jobs there were.
+    """Put a dead runner's jobs back, and forget it and its workers. Returns the number of jobs.
 
-    The wake token that it may have taken comes back, too, if there is work.
+    If there is work, this also replaces the wake token that the runner may have taken.
     """
     skip, total = storage.run(recover([runner]))
     while skip >= 0:

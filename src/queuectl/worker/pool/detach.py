@@ -1,4 +1,4 @@
-"""Starts a pool in the background: in a session of its own, its messages in a file."""
+"""Starts a pool in the background: in its own session, with its messages in a file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from queuectl.worker.options import PoolOptions
 from queuectl.worker.pool.record import pools_folder
 from queuectl.worker.report import Reporter
 
-# Not -m: that would import from the current directory first, whatever lies there.
+# Not -m: that would first import from the current directory, whatever is there.
 _PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from queuectl.__main__ import main; main()"
 
 PATIENCE_SECONDS = 10.0
-"""After so long without workers the caller is told where the messages are."""
+"""If no worker is up after this time, we tell the caller where the messages are."""
 
 MESSAGES_BYTES = 1 << 20
-"""A file of messages that has grown larger is begun anew by the next pool."""
+"""The next pool truncates a message file that is larger than this."""
 
 
 def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[str, str] = os.environ) -> int:
-    """Start a pool and wait until its workers are known to the server; gives its pid.
+    """Start a pool and wait until the server knows its workers; return its pid.
 
     ``environ`` becomes the environment of the pool, and so of its jobs.
-    Raises QueuectlError with the pool's last words when it exits instead.
+    Raises QueuectlError with the pool's last messages if it exits instead.
     """
     path = os.path.join(pools_folder(settings), "messages.log")
     fresh = os.O_TRUNC if os.path.exists(path) and os.path.getsize(path) > MESSAGES_BYTES else 0
@@ -50,7 +50,7 @@ def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[st
         if not select.select([ready], [], [], PATIENCE_SECONDS)[0]:
             Reporter.say(f"the workers are not up yet; their messages are in {path}")
         if os.read(ready, 16):
-            process.returncode = 0  # it lives on without us; this object must not wait for it
+            process.returncode = 0  # it outlives us; this object must not wait for it
             return process.pid
         process.wait()
         said = os.pread(messages, 4096, start).decode("utf-8", "replace").strip()
@@ -69,8 +69,8 @@ def _command(options: PoolOptions, announce: int) -> list[str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    # By environment and not by option: a password in a URL would show in the list of processes. A URL from the
-    # configuration file is read there again, so that it does not come into the environment of the jobs.
+    # By environment and not by option: `ps` would show a password in a URL. The pool reads a URL from the
+    # configuration file there again, so that it does not get into the jobs' environment.
     environment = {"QUEUECTL_HOME": settings.home, "QUEUECTL_NAMESPACE": settings.namespace}
     environment["QUEUECTL_APPENDFSYNC"] = settings.appendfsync
     environment["QUEUECTL_INSECURE_REDIS"] = "yes" if settings.insecure_redis else "no"

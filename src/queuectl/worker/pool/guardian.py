@@ -1,12 +1,11 @@
-"""The guardian: a small process beside each pool. It kills the jobs' processes if pool and runners were killed.
+"""The guardian: a small process next to each pool. It kills the jobs' processes if pool and runners are killed.
 
-The pool writes the names of its runners into a pipe, one a line; runners hold the pipe open too. When it
-closes without the last word, everybody at the other end was killed, and the guardian kills all processes that
-carry one of these names in their environment. It has a session and a command line of its own, so that whatever
-killed the pool is unlikely to have been meant for it.
+The pool writes the names of its runners into a pipe, one a line; runners hold the pipe open too. If the pipe closes
+without the last word, all its writers were killed. Then the guardian kills all processes with one of these names in
+their environment. It has its own session and command line, so that whatever killed the pool probably spares it.
 
-Until then it is a shell that reads, with a tenth of the memory of an interpreter: that is started only when it is
-needed.
+Until then it is a waiting shell, which needs a tenth of an interpreter's memory; it starts the interpreter only
+when needed.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from queuectl.worker.report import Reporter
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 
-# -I -S: no current directory, no variable and no installed package says what is run.
+# -I -S: neither the current directory nor a variable nor an installed package decides what runs.
 _PROGRAM = (
     f"import sys; sys.path.append({_PACKAGES!r}); from queuectl.worker.pool.guardian_process import main; main()"
 )
 
-# In variables, so that what a `pkill -f` looks for is not in the command line.
+# In variables, so that the command line doesn't match a `pkill -f`.
 _WAIT = f"""while read -r name; do
   case $name in {LAST_WORD.decode()}) exit ;; esac
   set -- "$@" "$name"
@@ -37,14 +36,14 @@ exec "$INTERPRETER" -I -S -c "$PROGRAM" "$@\""""
 
 
 RESTART_SECONDS = 0.5
-"""Pause before a guardian that was killed is replaced."""
+"""Pause before we replace a guardian that was killed."""
 
 PAUSE_SECONDS = 10.0
-"""Pause after it could not be started."""
+"""Pause after a guardian could not be started."""
 
 
 class Guardian:
-    """The pool's side; part of a pool, `Timed`."""
+    """The pool's side of the guardian; part of a pool, `Timed`."""
 
     def __init__(self) -> None:
         self.due = math.inf
@@ -53,48 +52,48 @@ class Guardian:
         self._watched: list[str] = []
 
     def start(self) -> None:
-        """Start it."""
+        """Start the guardian."""
         self._reader, self._pipe = os.pipe()
         self._launch()
 
     def stop(self) -> None:
-        """The pool exits in good order, and leaves nothing to clean up."""
+        """The pool exits normally and leaves nothing to clean up."""
         self._say(LAST_WORD + b"\n")
         self.let_go()
 
     def turn(self) -> None:
-        """Replace one that was killed, if it is time."""
+        """Replace a guardian that was killed, if it is time."""
         if self.due <= time.monotonic():
             self._launch()
 
     def watch(self, runner: str) -> None:
-        """The jobs of this runner are to be stopped if we are killed."""
+        """Have this runner's jobs killed if we are killed."""
         self._watched.append(runner)
         self._say(runner.encode() + b"\n")
 
     def forget(self, runner: str) -> None:
-        """Nothing is left of this runner's jobs. A guardian that is up looks for them all the same."""
+        """Nothing is left of this runner's jobs. A running guardian still searches for them."""
         if runner in self._watched:
             self._watched.remove(runner)
 
     def is_process(self, pid: int) -> bool:
-        """Whether this is the guardian's process."""
+        """Whether this is the guardian's pid."""
         return self._process is not None and self._process.pid == pid
 
     def ended(self, pid: int) -> bool:
-        """A child of the pool has ended. Gives whether it was the guardian, which is replaced soon."""
+        """Handle a pool child's exit. Returns whether it was the guardian, which is then replaced soon."""
         if not self.is_process(pid):
             return False
         self.due = time.monotonic() + RESTART_SECONDS
         return True
 
     def let_go(self) -> None:
-        """This process is none of those whose death the guardian waits for."""
+        """Call in a child whose life doesn't count: close its end of the guardian's pipe."""
         os.close(self._pipe)
         os.close(self._reader)
 
     def _launch(self) -> None:
-        """Start it, or another one in its place, at the same pipe: the runners that live hold its other end."""
+        """Start a guardian, or replace it, on the same pipe: running runners hold its other end."""
         try:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _WAIT, "guardian"],
@@ -116,4 +115,4 @@ class Guardian:
         try:
             os.write(self._pipe, text)
         except OSError:
-            pass  # it was killed; the next pool on this host would clean up instead
+            pass  # the guardian was killed; if we are too, the next pool on this host cleans up

@@ -1,4 +1,4 @@
-"""What the guardian does once all others are dead; see `guardian`. It imports next to nothing: it must be quick."""
+"""What the guardian runs once all others are dead; see `guardian`. To be quick, it imports next to nothing."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from queuectl.worker.pool.leftovers import stop_leftovers
 
 LAST_WORD = b"."
-"""Said by a pool that exits in good order."""
+"""Sent by a pool that exits normally."""
 
 
 def main() -> None:
-    """Kill what was started by the workers of the runners that are named as arguments."""
+    """Kill what the workers of the runners named as arguments started."""
     while True:
         try:
             stop_leftovers(sys.argv[1:])
             return
         except OSError:
-            continue  # they could not be looked for in all that time
+            continue  # every search failed in all that time

@@ -1,4 +1,4 @@
-"""What the jobs of dead runners left behind on this host. It imports next to nothing, for the guardian."""
+"""Kills what dead runners' jobs left on this host. It imports next to nothing, for the guardian."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from collections.abc import Callable, Collection
 from queuectl.worker.attempt import cgroup, descendants
 
 STUCK_SECONDS = 2.0
-"""How long killed processes are waited for: one that is stuck in the kernel must not hold up a pool."""
+"""How long we wait for killed processes: one that is stuck in the kernel must not block a pool."""
 
 
 def stop_leftovers(runners: Collection[str]) -> int:
     """Kill all processes in the groups of these runners' jobs, then all that carry their mark.
 
-    Gives how many the latter were. OSError if they can't be looked for now.
+    Returns the number of the latter. Raises OSError if they can't be searched for now.
     """
     cgroup.end_groups_of(runners, cgroup.base_of_pool())
     return descendants.end_marked(runners)
 
 
 def stop_orphans(is_ours: Callable[[int], bool]) -> None:
-    """Kill what a dead runner's jobs left to this process, their parent now, and what these leave in turn.
+    """Kill what a dead runner's jobs left to this process, now their parent, and the orphans of those in turn.
 
-    Children for which ``is_ours`` is true are spared. OSError if they can't be looked for now.
+    Spares children for which ``is_ours`` is true. Raises OSError if they can't be searched for now.
     """
     deadline = time.monotonic() + STUCK_SECONDS
     while orphans := set(descendants.end_adopted(is_ours)):

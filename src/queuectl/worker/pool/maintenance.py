@@ -1,4 +1,4 @@
-"""Housekeeping of a host: finished jobs past their retention, their logs, and pools that were killed."""
+"""Maintains a host: removes expired finished jobs and their logs, and cleans up after killed pools."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from queuectl.worker.pool.cleanup import clean_up_dead_pools
 
 FIRST_SECONDS = 2.0
 PERIOD_SECONDS = 30.0
-"""Between two rounds."""
+"""Pause between two rounds."""
 
 LONGEST_SECONDS = 300
-"""A round that takes longer is given up; the next one goes on where it was."""
+"""A round that takes longer is abandoned; the next one continues where it was."""
 
 SWEEP_SECONDS = 3600.0
-"""Between two searches of all logs, for those of jobs that another host removed."""
+"""Pause between two searches of all logs, for those of jobs that another host removed."""
 
 LOG_AGE_SECONDS = 86_400.0 + max(Retention.completed_retention.default, Retention.dead_retention.default)
-"""Logs younger than this are never taken for left behind: they may be another queue's, in the same folder.
+"""Logs younger than this never count as left behind: they may be another queue's, in the same folder.
 
-Those of jobs that this host removes go at once; this is for the logs of jobs that another host removed.
+This host removes the logs of jobs that it removes at once; this is for jobs that another host removed.
 """
 
 
 class Maintenance:
-    """Does a round now and then, in a child process: the pool itself must never wait for server or disk.
+    """Runs a round now and then, in a child process: the pool itself must never wait for server or disk.
 
-    ``forked`` is called in the child. It lets go of what tells others that the pool is alive.
+    ``forked`` is called in the child, to close whatever signals that the pool is alive.
     Part of a pool, `Timed`.
     """
 
@@ -57,13 +57,13 @@ class Maintenance:
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def stop(self) -> None:
-        """Give up a round that is under way. It may be killed at any point, as a pool may."""
+        """Kill the current round. Like a pool, it may be killed at any point."""
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
 
     def turn(self) -> None:
-        """Begin a round, if one is due and none is under way."""
+        """Start a round, if one is due and none is running."""
         now = time.monotonic()
         if now < self.due:
             return
@@ -81,11 +81,11 @@ class Maintenance:
             self._in_child(sweep)
 
     def is_process(self, pid: int) -> bool:
-        """Whether this is the process of the round that is under way."""
+        """Whether this is the pid of the current round."""
         return pid == self._pid
 
     def ended(self, pid: int) -> bool:
-        """A child of the pool has ended. Gives whether it was the round."""
+        """Handle a pool child's exit. Returns whether it was the round."""
         if not self.is_process(pid):
             return False
         self._pid = 0
@@ -98,11 +98,11 @@ class Maintenance:
             signal.alarm(LONGEST_SECONDS)
             self._forked()
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)  # it is short, and meant for the pool
+                signal.signal(number, signal.SIG_IGN)  # the round is short, and the signal is meant for the pool
             self._round(sweep)
             code = 0
         except (QueuectlError, OSError):
-            pass  # the server is away, or the disk full: runners say so, and the next round tries again
+            pass  # no server, or a full disk: runners report it, and the next round tries again
         finally:
             os._exit(code)
 

@@ -1,4 +1,4 @@
-"""A runner as its pool sees it."""
+"""A runner, as its pool sees it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ CRASHED = 70
 
 
 class Member:
-    """One runner, from its start to its end. ``share`` has the numbers of its workers.
+    """One runner, from start to exit. ``share`` has the numbers of its workers.
 
-    It is forked; in the child, ``run`` is called with its end of the socket, and gives the exit code.
-    OSError if the machine has no room for a process.
+    The constructor forks. In the child it calls ``run`` with the child's end of the socket, and exits with the
+    code that ``run`` returns. Raises OSError if the machine has no room for a process.
     """
 
     def __init__(self, place: Place, share: list[str], run: Callable[[int], int]) -> None:
         self.place = place
         self.share = share
         self.stopping = False
-        """Whether it has told that it obeys the stop signal, and only finishes its jobs."""
+        """Whether it has said that it obeys the stop signal and only finishes its jobs."""
         self._started_at = time.monotonic()
         self._socket, theirs = socket.socketpair()
         try:
@@ -53,15 +53,15 @@ class Member:
 
     @property
     def age_seconds(self) -> float:
-        """How long ago it was started."""
+        """Return the seconds since it was started."""
         return time.monotonic() - self._started_at
 
     def fileno(self) -> int:
-        """The descriptor to watch for `hear`."""
+        """Return the descriptor to watch for `hear`."""
         return self._socket.fileno()
 
     def hear(self) -> bytes:
-        """What it has said since the last time; `stopping` is up to date then."""
+        """Return what it has said since the last call, and update `stopping`."""
         try:
             said = self._socket.recv(64)
         except OSError:
@@ -72,12 +72,12 @@ class Member:
         return said
 
     def tell(self, message: bytes) -> None:
-        """Say something to it."""
+        """Send it a message."""
         try:
             self._socket.send(message)
         except OSError:
-            pass  # it has just ended
+            pass  # it has just exited
 
     def close(self) -> None:
-        """Hang up: it has ended, or this is another child of the pool, which must not hold its socket."""
+        """Close the socket: the runner has exited, or this is another child of the pool, which must not hold it."""
         self._socket.close()

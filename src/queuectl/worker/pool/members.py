@@ -1,4 +1,4 @@
-"""The runners of a pool: started, replaced when they die, and at rest while the stop signal is set."""
+"""A pool's runners: starts them, replaces them when they die, and rests them while the stop signal is set."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from queuectl.worker.tally import COUNTED, Tally
 
 QUICK_DEATH_SECONDS = 5.0
 MAX_QUICK_DEATHS = 5
-"""After so many in a row the pool gives up: what keeps a runner from starting will not go away."""
+"""After this many in a row the pool gives up: what prevents runners from starting will not go away."""
 
 RESTART_SECONDS = 0.5
-"""Pause before a runner that died quickly is replaced."""
+"""Pause before we replace a runner that died quickly."""
 
 
 class Members:
-    """Keeps `options.workers` workers up, by a runner for each processor. Part of a pool, `Timed`.
+    """Keeps `options.workers` workers up, with one runner per processor. Part of a pool, `Timed`.
 
-    ``ready`` is called once all are known to the server. ``base`` is where control groups of jobs can be made.
+    ``ready`` is called once the server knows them all. ``base`` is where control groups for jobs can be created.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Members:
         self._quick_deaths = 0
         self.exit_code = 0
         self.totals = [0] * len(COUNTED)
-        """How the jobs of those that have exited ended, as `Tally.totals`."""
+        """The outcomes of the jobs of runners that have exited, as in `Tally.totals`."""
 
     # A service ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start all."""
+        """Start all runners."""
         self._restarts.clear()
         shares = shares_of(self._options.workers)
         self._expected = len(shares)
@@ -76,55 +76,55 @@ class Members:
             self._start(share)
 
     def stop(self) -> None:
-        """Nothing to do: a pool stops once they have all exited."""
+        """Do nothing: a pool stops after all its runners have exited."""
 
     @property
     def due(self) -> float:
-        """When the next one is to be started."""
+        """When to start the next runner."""
         return self._restarts.due
 
     def turn(self) -> None:
-        """Start those that are due."""
+        """Start the runners that are due."""
         for share in self._restarts.take_due():
             if self._is_stopped():
                 self._restarts.rest(share)
             elif self._phases.now is Phase.WORKING:
                 self._start(share)
 
-    # What the pool asks and says ------------------------------------------------------------------
+    # Called by the pool -----------------------------------------------------------------------------
 
     def __bool__(self) -> bool:
-        """Whether any runs, or is to be started."""
+        """Whether any runner runs or will be started."""
         return bool(self._running or self._restarts)
 
     def __contains__(self, pid: int) -> bool:
         return pid in self._running
 
     def running(self) -> Collection[Member]:
-        """Those that run."""
+        """Return the running ones."""
         return self._running.values()
 
     @property
     def any_at_rest(self) -> bool:
-        """Whether the stop signal has ended any that could be started again."""
+        """Whether the stop signal stopped any runner that could be started again."""
         return self._restarts.any_at_rest
 
     def tell(self, message: bytes) -> None:
-        """Say something to all."""
+        """Send a message to all."""
         for member in self._running.values():
             member.tell(message)
 
     def let_go(self) -> None:
-        """In a child: a runner has lost its pool when the pool itself is gone, even while others live."""
+        """Close all sockets in a child: runners must notice the pool's death even while its other children live."""
         for member in self._running.values():
             member.close()
 
     def hear(self, member: Member) -> None:
-        """Take in what one has said."""
+        """Handle what one runner has said."""
         was_stopping = member.stopping
         said = member.hear()
         if READY in said:
-            self._quick_deaths = 0  # runners can start: one that dies now dies of a job, and those are counted
+            self._quick_deaths = 0  # runners can start: if one dies now, a job kills it, and jobs count crashes
             self._announced += 1
             if self._announced == self._expected:
                 self._ready()
@@ -134,7 +134,7 @@ class Members:
             self.tell(CLAIM)
 
     def ended(self, pid: int, code: int) -> bool:
-        """A child of the pool has ended, with this exit code or minus a signal. Gives whether it was a runner."""
+        """Handle a pool child's exit, with its exit code or minus a signal. Returns whether it was a runner."""
         member = self._running.pop(pid, None)
         if member is None:
             return False
@@ -148,7 +148,7 @@ class Members:
             self._replace(member, code)
         return True
 
-    # What becomes of one --------------------------------------------------------------------------
+    # After a runner exits ---------------------------------------------------------------------------
 
     def _clean_up(self, member: Member, code: int) -> None:
         if code in (DRAINED, STOPPED):
@@ -167,7 +167,7 @@ class Members:
         elif code == STOPPED or member.stopping:
             self._restarts.rest(member.share)
             if not self._is_stopped():
-                # Others work: they have gone on since, or have yet to hear of the stop, as the next one will.
+                # Other runners work: they have resumed, or have yet to hear of the stop, as the next one will.
                 self._restarts.wake_up(RESTART_SECONDS)
         elif self._phases.now is Phase.WORKING:
             quick = member.age_seconds < QUICK_DEATH_SECONDS
@@ -213,7 +213,7 @@ class Members:
 
 
 def shares_of(workers: int) -> list[Share]:
-    """The workers' numbers by runner: a runner for each processor, if there are so many workers."""
+    """Divide the workers' numbers among runners: one runner per processor, if there are enough workers."""
     runners = min(workers, processors())
     least, extra = divmod(workers, runners)
     sizes = [least + (number < extra) for number in range(runners)]

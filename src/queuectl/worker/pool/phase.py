@@ -6,15 +6,15 @@ from enum import Enum
 
 
 class Phase(Enum):
-    """What a pool is about. In all but the first it starts no runner; it exits with the last of them."""
+    """A pool's phase. In all but the first it starts no runner, and exits with its last one."""
 
     WORKING = "working"
     FAILED = "failed"
     """No runner can do its work."""
     DRAINING = "draining"
-    """A signal came: the running jobs are finished."""
+    """A signal came: the running jobs may finish."""
     QUITTING = "quitting"
-    """A second signal came: they are put back."""
+    """A second signal came: the running jobs go back to the queue."""
 
 
 ALLOWED = {

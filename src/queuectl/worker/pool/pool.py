@@ -1,9 +1,9 @@
-"""A pool: the process behind `worker start`. It starts runners, passes signals on, and cleans up behind them.
+"""A pool: the process behind `worker start`. It starts runners, passes signals on, and cleans up after them.
 
-Pool and runners watch over each other. If the pool is killed, the runners see their socket close, stop their
-jobs and leave. If a runner is killed, the kernel gives its jobs' processes to the pool, which kills them, frees
-the leases and starts another runner. If all are killed at once, the guardian kills the processes, and the next
-pool on this host finds the record that nobody holds any more and frees the leases (see `cleanup`).
+Pool and runners watch each other. If the pool is killed, the runners see their socket close, stop their jobs and
+exit. If a runner is killed, the kernel gives its jobs' processes to the pool, which kills them, frees the leases
+and starts another runner. If all are killed at once, the guardian kills the processes, and the next pool on this
+host finds the record, now unlocked, and frees the leases (see `cleanup`).
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from queuectl.worker.title import POOL, set_title
 
 FIXED_DESCRIPTORS = 100
 DESCRIPTORS_EACH = 4
-"""Open files that a running job takes: its output, its log and that log's end."""
+"""Open files per running job: its output, its log and that log's tail."""
 
 
 class Pool:
-    """Runs `options.workers` workers until it is drained. `run` does it all.
+    """Runs `options.workers` workers until drained. Call `run`.
 
-    ``ready`` is called once all are up. ``base`` is what `cgroup.enter_pool` has given.
+    ``ready`` is called once all are up. ``base`` is the result of `cgroup.enter_pool`.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Pool:
         self._storage = RedisStorage(settings=settings)
         self._reporter = Reporter(options.verbose)
         self._phases = Phases(Phase.WORKING, ALLOWED)
-        self._before: set[int] = set()  # children that were ours before there was a pool
+        self._before: set[int] = set()  # children that we had before there was a pool
         self._record = RecordFile(settings, self._host, options)
         self._guardian = Guardian()
         self._cleanup = Cleanup(self._storage, self._guardian, self._reporter, self._is_ours)
@@ -80,7 +80,7 @@ class Pool:
         self._timed: list[Timed] = [self._guardian, self._cleanup, self._maintenance, self._members]
 
     def run(self) -> int:
-        """Start the runners and stay until the last has exited; gives the exit code."""
+        """Start the runners and stay until the last has exited; return the exit code."""
         began = time.monotonic()
         set_title(POOL)
         self._before = set(descendants.children())
@@ -111,13 +111,13 @@ class Pool:
     def _stop(self) -> None:
         self._cleanup.stop()
         self._maintenance.stop()
-        if self._cleanup.is_done:  # else the guardian and the next pool go on, as if we had been killed
+        if self._cleanup.is_done:  # else leave the rest to the guardian and the next pool, as if we had been killed
             self._guardian.stop()
             self._record.stop()
         self._storage.close()
 
     def _taken_back(self) -> bool:
-        """Whether `worker resume` came while we were still finishing our jobs; see `record.take_stopped`."""
+        """Whether `worker resume` came while our jobs were still finishing; see `record.take_stopped`."""
         if not self._members.any_at_rest or self._phases.now is not Phase.WORKING:
             return False
         self._record.mark(stopped=True)
@@ -141,7 +141,7 @@ class Pool:
     def _take_signals(self, numbers: bytes) -> None:
         for number in numbers:
             if number == signal.SIGHUP and self._phases.now in (Phase.DRAINING, Phase.QUITTING):
-                continue  # the terminal is gone, which is no second order
+                continue  # the terminal is gone; that doesn't count as a second signal
             if number in ORDERS:
                 self._drain_or_quit()
         self._reap()
@@ -169,19 +169,19 @@ class Pool:
                 self._before.discard(pid)
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether a child is a part of this pool, or was there before it."""
+        """Whether a child belongs to this pool or existed before it."""
         known = pid in self._members or pid in self._before
         return known or self._guardian.is_process(pid) or self._maintenance.is_process(pid)
 
     def _let_go(self) -> None:
-        """In the child that does housekeeping: whether it lives says nothing of the pool."""
+        """Call in the maintenance child, whose life must not keep the pool looking alive."""
         self._members.let_go()
         self._guardian.let_go()
         self._record.let_go()
 
 
 def _allow_descriptors(needed: int) -> None:
-    """Raise the soft limit of open files if there are more workers than it has room for."""
+    """Raise the soft limit of open files if it is too low for the number of workers."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))

@@ -1,8 +1,8 @@
-"""What a pool leaves in the state folder: who it is while it lives, and how to start it again once it was stopped.
+"""A pool's record in the state folder: what it is while it runs, and how to restart it after a stop.
 
-The pool holds a lock on its record, and its runners share it; the kernel frees it when the last of them is
-gone, however that came about. So a record that is not locked is a pool that was killed, or one that the stop
-signal ended and that `worker resume` may start again.
+The pool holds a lock on its record and shares it with its runners. The kernel frees the lock when the last of them
+exits, for whatever reason. So an unlocked record belongs to a pool that was killed, or to one that the stop signal
+stopped and that `worker resume` may restart.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from queuectl.worker.options import PoolOptions
 from queuectl.worker.report import Reporter
 
 INVALID_SECONDS = 60.0
-"""A record that can't be read is left alone so long: its pool may be writing it just now."""
+"""How long we leave an unreadable record alone: its pool may be writing it right now."""
 
 
 MARK_SECONDS = 2.0
-"""How long `worker stop --wait` waits for the notes of pools whose workers have all stopped."""
+"""How long `worker stop --wait` waits for the marks of pools whose workers have all stopped."""
 
 ENDING_PAUSE_SECONDS = 0.02
-"""Between two checks of a pool that is about to exit: it may also find that it is to work on."""
+"""Pause between two checks of a pool that is about to exit: it may still find that it must resume."""
 
 
 class PoolRecord(NamedTuple):
-    """One pool. ``queue`` says which queue it works for, without a password."""
+    """One pool. ``queue`` identifies the queue it works for, without a password."""
 
     pid: int
     host: str
@@ -43,7 +43,7 @@ class PoolRecord(NamedTuple):
 
 
 def pools_folder(settings: Settings) -> str:
-    """Where pools leave their records and messages."""
+    """Return the folder where pools leave their records and messages."""
     return private_folder(settings.home, "pools")
 
 
@@ -57,7 +57,7 @@ class RecordFile:
         self._descriptor = -1
 
     def start(self) -> None:
-        """Make the file. OSError on a full disk."""
+        """Create the file. Raises OSError on a full disk."""
         folder, name = pools_folder(self._settings), f"{os.getpid()}-{os.urandom(3).hex()}"
         self._path = os.path.join(folder, f"{name}.json")
         new = os.path.join(folder, f"{name}.new")
@@ -68,35 +68,35 @@ class RecordFile:
         except OSError:
             os.unlink(new)
             raise
-        os.rename(new, self._path)  # only now can others see it: whole, and locked
+        os.rename(new, self._path)  # others see it only now: complete and locked
 
     def stop(self) -> None:
-        """The pool exits. Its record stays if it is marked."""
+        """Remove the record when the pool exits, unless it is marked as stopped."""
         if not self._record.stopped:
             try:
                 os.unlink(self._path)
             except FileNotFoundError:
-                pass  # the state folder was removed under us
+                pass  # somebody removed the state folder
         self.let_go()
 
     def add_runner(self, name: str) -> None:
-        """One more runner belongs to this pool."""
+        """Add a runner to this pool's record."""
         self._record.runners.append(name)
         self._update()
 
     def mark(self, *, stopped: bool) -> None:
-        """Whether the stop signal has ended this pool, so that `worker resume` is to start it again."""
+        """Mark whether the stop signal stopped this pool, so that `worker resume` restarts it."""
         self._record = self._record._replace(stopped=stopped)
         self._update()
 
     def let_go(self) -> None:
-        """In a child: it does not hold the record, whose lock says that the pool lives."""
+        """Close the record in a child that must not hold its lock, which says that the pool lives."""
         os.close(self._descriptor)
 
     def _update(self) -> None:
         try:
             self._write()
-        except OSError as error:  # a full disk must not stop the jobs that run
+        except OSError as error:  # a full disk must not stop the running jobs
             Reporter.say(f"the pool's record can't be written: {error.strerror}")
 
     def _write(self) -> None:
@@ -107,24 +107,23 @@ class RecordFile:
 
 
 def take_stopped(settings: Settings, host: str) -> Iterator[PoolRecord]:
-    """Records of pools that the stop signal ended on this host. One is gone once the next is asked for.
+    """Yield the records of pools that the stop signal stopped on this host; delete each before the next.
 
-    A pool that is just about to end is waited for: either it leaves its record, or it has seen that the stop
-    signal was taken back, and goes on.
+    Waits for a pool that is about to exit: either it leaves its record, or it has noticed the resume and continues.
     """
     return _take(settings, host, stopped=True)
 
 
 def take_dead(settings: Settings, host: str) -> Iterator[PoolRecord]:
-    """Records of pools on this host that were killed. One is gone once the next is asked for."""
+    """Yield the records of pools that were killed on this host; delete each before the next."""
     return _take(settings, host, stopped=False)
 
 
 def wait_for_marks(settings: Settings, host: str) -> None:
-    """Wait until each pool of this queue on this host has noted that it was stopped, MARK_SECONDS at most.
+    """Wait until each pool of this queue on this host has marked that it was stopped, MARK_SECONDS at most.
 
-    Its workers have left the server by then. A signal in the moment between would count as its reason to stop, and
-    `worker resume` would not start it again.
+    By then its workers have left the server. A signal before the mark would count as its reason to stop, and
+    `worker resume` would not restart it.
     """
     deadline = time.monotonic() + MARK_SECONDS
     folder = pools_folder(settings)
@@ -145,7 +144,7 @@ def _lives_unmarked(path: str, settings: Settings, host: str) -> bool:
 
 
 def works_here(settings: Settings, worker: str) -> bool:
-    """Whether the worker of this name belongs to a pool of this state folder that has not ended."""
+    """Whether this worker belongs to a running pool of this state folder."""
     folder = pools_folder(settings)
     for name in os.listdir(folder):
         if name.endswith(".json"):
@@ -176,11 +175,11 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
         try:
             while not _try_lock(descriptor):
                 if not (stopped and whole and _is_ours(_read(descriptor), settings, host, stopped)):
-                    raise BlockingIOError  # it lives
+                    raise BlockingIOError  # its pool is alive
                 time.sleep(ENDING_PAUSE_SECONDS)
             if not os.path.exists(path):
-                continue  # another was faster
-            record = _read(descriptor) if whole else None  # its pool was killed before it could show it
+                continue  # another process was faster
+            record = _read(descriptor) if whole else None  # its pool was killed before the record was complete
             if record is None and os.fstat(descriptor).st_mtime < time.time() - INVALID_SECONDS:
                 os.unlink(path)
             elif record is not None and _is_ours(record, settings, host, stopped):
@@ -215,4 +214,4 @@ def _read(descriptor: int) -> PoolRecord | None:
         fields: dict[str, Any] = json.loads(os.pread(descriptor, 1 << 20, 0))
         return PoolRecord(**{**fields, "options": PoolOptions(**fields["options"])})
     except (ValueError, TypeError, KeyError):
-        return None  # cut short by a full disk, or by a kill while it was written
+        return None  # cut short by a full disk, or by a kill during the write

@@ -1,4 +1,4 @@
-"""Shares of a pool's workers that have no runner now: to be started, or at rest while the stop signal is set."""
+"""Shares of workers that have no runner now: waiting to be started, or resting while the stop signal is set."""
 
 from __future__ import annotations
 
@@ -11,59 +11,59 @@ Share = list[str]
 
 
 class Restart(NamedTuple):
-    """A share to be started, by `time.monotonic`."""
+    """A share and when to start it, by `time.monotonic`."""
 
     at: float
     share: Share
 
 
 class Restarts:
-    """Keeps the shares of runners that ended until another one takes them over."""
+    """Keeps the shares of runners that exited until another runner takes them over."""
 
     def __init__(self) -> None:
         self._planned: list[Restart] = []
         self._at_rest: list[Share] = []
 
     def __bool__(self) -> bool:
-        """Whether any is to be started."""
+        """Whether any share waits to be started."""
         return bool(self._planned)
 
     @property
     def due(self) -> float:
-        """When the next one is to be started; infinite if none is."""
+        """When to start the next share; infinite if none waits."""
         return min((restart.at for restart in self._planned), default=math.inf)
 
     @property
     def any_at_rest(self) -> bool:
-        """Whether the stop signal has ended any that could be started again."""
+        """Whether any share rests that could be started again."""
         return bool(self._at_rest)
 
     def plan(self, share: Share, pause: float) -> None:
-        """Have it started in so many seconds."""
+        """Start the share in ``pause`` seconds."""
         self._planned.append(Restart(time.monotonic() + pause, share))
 
     def rest(self, share: Share) -> None:
-        """The stop signal has ended its runner."""
+        """Rest the share: the stop signal stopped its runner."""
         self._at_rest.append(share)
 
     def wake_up(self, pause: float) -> None:
-        """Have those at rest started in so many seconds."""
+        """Start all resting shares in ``pause`` seconds."""
         for share in self._at_rest:
             self.plan(share, pause)
         self._at_rest.clear()
 
     def take_due(self) -> list[Share]:
-        """Those that are to be started now. They are the caller's."""
+        """Remove and return the shares to start now."""
         now = time.monotonic()
         due = [restart.share for restart in self._planned if restart.at <= now]
         self._planned = [restart for restart in self._planned if restart.at > now]
         return due
 
     def give_up(self) -> None:
-        """Have none started."""
+        """Start no waiting share."""
         self._planned.clear()
 
     def clear(self) -> None:
-        """All are about to be started anew."""
+        """Forget all: the caller is about to start them all anew."""
         self._planned.clear()
         self._at_rest.clear()

@@ -1,4 +1,4 @@
-"""What has to be decided when a person starts workers on this host, or restarts those that were stopped."""
+"""Starts workers for a person on this host, or restarts those that were stopped."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def run_here(
     about_to_start: Callable[[], None],
     ready: Callable[[], None],
 ) -> int:
-    """Run a pool in this process until it is stopped; gives its exit code.
+    """Run a pool in this process until it is stopped; return its exit code.
 
-    ``about_to_start`` is called once nothing speaks against it, ``ready`` when all workers are up.
+    Calls ``about_to_start`` once all checks have passed, and ``ready`` when all workers are up.
     """
     _check_user(storage.settings, allow_root)
-    # Before an embedded server is started: a process that stands in a group keeps it from being divided.
+    # Before we start an embedded server: a group that holds a process can't be divided.
     group = enter_pool()
     _take_stop_back(storage)
     about_to_start()
@@ -40,12 +40,12 @@ def run_here(
 
 
 def run_for_starter(settings: Settings, options: PoolOptions, ready_fd: int) -> int:
-    """Run a pool in this process, which `start_in_background` of another started. It waits at ``ready_fd``."""
-    os.set_inheritable(ready_fd, False)  # it is ours, and no job's
+    """Run a pool for the process that called `start_in_background`, which waits at ``ready_fd``."""
+    os.set_inheritable(ready_fd, False)  # jobs must not inherit it
     Reporter.share_file(os.getpid())
 
     def ready() -> None:
-        with suppress(OSError):  # the other has gone; the pool has work to do all the same
+        with suppress(OSError):  # the starter has exited; the pool runs all the same
             os.write(ready_fd, b"ready\n")
         os.close(ready_fd)
 
@@ -55,7 +55,7 @@ def run_for_starter(settings: Settings, options: PoolOptions, ready_fd: int) -> 
 def start_in_background(
     storage: RedisStorage, options: PoolOptions, *, allow_root: bool, about_to_start: Callable[[], None]
 ) -> int:
-    """Start a pool that outlives this process; gives its pid once its workers are up."""
+    """Start a pool that outlives this process; return its pid once its workers are up."""
     _check_user(storage.settings, allow_root)
     _take_stop_back(storage)
     about_to_start()
@@ -63,7 +63,7 @@ def start_in_background(
 
 
 def restart_stopped(settings: Settings) -> Iterator[tuple[int, PoolOptions]]:
-    """Restart each pool of this host that `worker stop` stopped; yields its new pid and its options."""
+    """Restart each pool that `worker stop` stopped on this host; yield its new pid and its options."""
     for pool in take_stopped(settings, host_name()):
         yield detach.start_detached(settings, pool.options), pool.options
 
@@ -73,7 +73,7 @@ def _check_user(settings: Settings, allow_root: bool) -> None:
 
 
 def _take_stop_back(storage: RedisStorage) -> None:
-    """A person who starts workers wants them to run, and those instead of the ones that were stopped."""
+    """Resume: a person who starts workers wants them to run, in place of the stopped ones."""
     Workers(storage).resume()
     for _ in take_stopped(storage.settings, host_name()):
         pass

@@ -1,4 +1,4 @@
-"""Whether workers would run jobs as root just because somebody typed `sudo`: that has to be asked for."""
+"""Refuses workers that would run jobs as root just because somebody typed `sudo`, unless an option allows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from queuectl.errors import BadConfiguration
 
 _NOBODY = 0xFFFFFFFF
-"""What the kernel gives for a process that no log-in led to."""
+"""The kernel's login uid for a process that no login started."""
 
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 
@@ -16,8 +16,8 @@ _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 def check(*, allowed: bool) -> None:
     """Refuse to run jobs as root for a person who is another user.
 
-    Who logs in as root, a service of the system, a container and a CI job are root by choice of their machine, and
-    are not asked. Raises BadConfiguration.
+    We don't ask those whom their machine made root: a root login, a system service, a container, a CI job.
+    Raises BadConfiguration.
     """
     if os.geteuid() != 0 or allowed or _is_contained(os.environ) or os.environ.get("CI"):
         return
@@ -30,7 +30,7 @@ def check(*, allowed: bool) -> None:
 
 
 def taken_by(environ: Mapping[str, str], login_uid: int) -> str:
-    """The user, other than root, who became root with sudo, doas or su; "" if there is none."""
+    """Return the user, other than root, who became root with sudo, doas or su; "" if there is none."""
     for name in (environ.get("SUDO_USER", ""), environ.get("DOAS_USER", "")):
         if name not in ("", "root"):
             return name
@@ -38,7 +38,7 @@ def taken_by(environ: Mapping[str, str], login_uid: int) -> str:
 
 
 def _login_uid() -> int:
-    """The user who logged in, whatever `su` made of them since; _NOBODY where the system doesn't tell."""
+    """Return the user who logged in, even after `su`; _NOBODY where the system can't tell."""
     try:
         with open("/proc/self/loginuid", encoding="ascii") as file:
             return int(file.read())

@@ -1,4 +1,4 @@
-"""One worker for as long as a job needs it, started where there is no other: what `run` stands on."""
+"""Starts one worker for as long as a job needs it, where no other worker runs: used by `run`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from queuectl.worker.pool.cleanup import clean_up_dead_pools
 from queuectl.worker.pool.record import works_here
 
 LOOK_SECONDS = 5.0
-"""Between two checks whether there is a worker."""
+"""Pause between two checks whether a worker runs."""
 
 SESSION_VARIABLES = frozenset(
     ["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS"]
 )
-"""What every shell of a log-in has, and so every worker that is started in one."""
+"""Variables that every login shell has, and so every worker started from one."""
 
 
 def session_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What of this shell a temporary worker gets: no variable that was set for one command or in one shell only.
+    """Return this shell's environment for a temporary worker, without variables set for one command or shell.
 
-    So a job sees the same variables whether or not a worker is up already.
+    So a job sees the same variables whether or not a worker was already up.
     """
     kept = SESSION_VARIABLES | {os.fsdecode(name) for name in VARIABLES}
     return {
@@ -42,7 +42,7 @@ def session_environment(environ: Mapping[str, str] = os.environ) -> dict[str, st
 
 
 class TemporaryPool:
-    """Watches over there being a worker for one job. ``starting`` is called with the number of jobs before it."""
+    """Ensures that one job has a worker. Calls ``starting`` with the number of jobs ahead of it."""
 
     def __init__(self, storage: RedisStorage, starting: Callable[[int], None]) -> None:
         self._storage = storage
@@ -52,7 +52,7 @@ class TemporaryPool:
         self._next_look = 0.0
 
     def check(self) -> None:
-        """Refuse to enqueue what would only wait."""
+        """Refuse to enqueue a job that would only wait."""
         seen = self._storage.run(overview())
         if seen.stopped:
             raise QueuectlError(
@@ -62,28 +62,28 @@ class TemporaryPool:
             superuser.check(allowed=self._settings.allow_root)
 
     def look(self) -> None:
-        """From time to time: is any worker up? A pool that was killed is noticed here, too."""
+        """Call now and then: start a worker if none is up. This also cleans up after a killed pool."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             self._see_to_it()
         except ServerUnreachable:
-            pass  # the job's watcher waits for it to come back, and so do we
+            pass  # the job's watcher waits for the server to return, and so do we
 
     def is_here(self, job: Job) -> bool:
-        """Whether a worker that writes into this state folder has run the job."""
+        """Whether a worker with this state folder has run the job."""
         if job.run is None or job.run.host != host_name():
             return False
         return bool(self._pid) or works_here(self._settings, job.run.worker)
 
     def end(self) -> None:
-        """The job is over."""
+        """Stop the worker we started: the job is over."""
         if self._pid:
             try:
                 os.kill(self._pid, signal.SIGTERM)
             except ProcessLookupError:
-                pass  # it had nothing left to do
+                pass  # it had no work left and has exited
 
     def _see_to_it(self) -> None:
         clean_up_dead_pools(self._settings, self._storage, host_name())
@@ -91,6 +91,6 @@ class TemporaryPool:
         if seen.workers or seen.stopped:
             return
         self._starting(max(0, seen.jobs[JobState.PENDING] - 1))
-        # In a burst, so that after a Ctrl-C it runs the job to its end, and then stops by itself.
+        # In burst mode, so that after a Ctrl-C it finishes the job and then exits.
         options = PoolOptions(workers=1, burst=True)
         self._pid = detach.start_detached(self._settings, options, session_environment())

@@ -1,7 +1,7 @@
-"""A runner's three connections to the server: made, watched, and made again after a loss.
+"""A runner's three connections to the server: opened, checked, and reopened after a loss.
 
-Work goes over `work`. The other two wait: `control` for messages to this runner, `wake_line` for the token that
-says work has come. Two, because a runner that is full must not take the token from one that is free.
+Calls go over `work`. The other two wait: `control` for messages to this runner, `wake_line` for the token that says
+work has come. They are separate because a busy runner must not take the token from a free one.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from queuectl.worker.report import Reporter
 from queuectl.worker.timers import Timer
 
 CHECK_SECONDS = 5.0
-"""Between two checks whether an embedded server is still the one that others find."""
+"""Pause between two checks whether an embedded server is still the one that others find."""
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
 
 
 class Connections:
-    """Three connected links."""
+    """Three open links."""
 
     def __init__(self, settings: Settings) -> None:
         self.work = Link(open_connection(settings), settings.namespace)
@@ -41,7 +41,7 @@ class Connections:
         self.descriptors = {link: link.fileno() for link in (self.work, self.control, self.wake_line)}
 
     def is_wrong_server(self) -> bool:
-        """Whether the embedded server's socket was removed or replaced: nobody else can find this server now."""
+        """Whether the embedded server's socket was removed or replaced: then nobody else can find this server."""
         return self._socket_now() != self._socket_then
 
     def _socket_now(self) -> tuple[int, int] | None:
@@ -50,14 +50,14 @@ class Connections:
         except FileNotFoundError:
             return None
         except OSError:
-            return self._socket_then  # it can't be told now
+            return self._socket_then  # we can't check now
         return found and (found.st_dev, found.st_ino)
 
     def server_is_lost(self) -> bool:
-        """Whether the embedded server's folder was removed: if it was only moved, others may use it there."""
+        """Whether the embedded server's folder was deleted. If it was only moved, others may still use it there."""
         if not hasattr(socket, "SO_PEERCRED"):
-            return False  # only Linux tells
-        line = socket.socket(fileno=self.work.fileno())  # no copy: there may be no descriptor left for one
+            return False  # only Linux can tell
+        line = socket.socket(fileno=self.work.fileno())  # not a copy: there may be no free descriptor
         try:
             pid, _, _ = struct.unpack("3i", line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         finally:
@@ -68,25 +68,25 @@ class Connections:
             return False
 
     def close(self) -> None:
-        """Close all."""
+        """Close all three."""
         for link in self.descriptors:
             link.close()
 
 
 class Listener(Protocol):
-    """A part that talks to the server over the connections."""
+    """A part that uses the connections to talk to the server."""
 
     def gained(self, connections: Connections) -> None:
-        """They are up."""
+        """Called when the connections are up."""
 
     def lost(self, *, wrong_server: bool) -> None:
-        """They were up; no answer that is due will come. ``wrong_server``: the next one has other jobs."""
+        """Called when they are lost; no pending answer will come. ``wrong_server``: the next one has other jobs."""
 
 
 class Connector:
-    """Keeps three links connected, and tells its listeners, in the order in which they came.
+    """Keeps three links connected, and tells its listeners in the order of their registration.
 
-    It connects in a thread: finding a host or starting the embedded server may take long, and jobs must go on.
+    It connects in a thread: finding a host or starting the embedded server may take long, and jobs must not wait.
     """
 
     def __init__(self, settings: Settings, loop: Loop) -> None:
@@ -102,23 +102,23 @@ class Connector:
         self._next_check: Timer | None = None
 
     def tell(self, listener: Listener) -> None:
-        """Have it told of each gain and loss. Before `start`."""
+        """Register a listener for gains and losses. Call before `start`."""
         self._listeners.append(listener)
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start connecting."""
         self._connect()
         self._next_check = self._loop.after(CHECK_SECONDS, self._check_server)
 
     def stop(self) -> None:
-        """Hang up for good."""
+        """Disconnect for good."""
         if self._next_check is not None:
             self._next_check.cancel()
         if self.connections is not None:
             self.connections.close()
 
     def turn(self) -> None:
-        """Send what was called, or take the connection that has come about."""
+        """Send pending calls, or take over the new connection."""
         if self.connections is None:
             self._take_result()
         if (connections := self.connections) is None:
@@ -130,14 +130,14 @@ class Connector:
                     self._watch_writing(connections, link)
 
     def proven(self) -> None:
-        """The server has answered as it should; the next loss is a new one."""
+        """Note that the server has answered properly, so that the next loss counts as a new one."""
         self._pause = 0.0
         if self._complaint:
             self._complaint = ""
             Reporter.say("connected to the server again")
 
     def drop(self, why: str, *, wrong_server: bool = False) -> None:
-        """Give these connections up, and make new ones."""
+        """Drop these connections and open new ones."""
         if self.connections is None:
             return
         for descriptor in self.connections.descriptors.values():
@@ -153,7 +153,7 @@ class Connector:
         connections = self.connections
         if connections is not None and connections.is_wrong_server():
             if connections.server_is_lost():
-                connections.work.command(("SHUTDOWN",), lambda _: None)  # else it would stay beside the next one
+                connections.work.command(("SHUTDOWN",), lambda _: None)  # else two servers would run
                 self._guarded(connections, connections.work.flush)
             self.drop("The state folder was removed or replaced under its server.", wrong_server=True)
         self._next_check = self._loop.after(CHECK_SECONDS, self._check_server)
@@ -185,9 +185,9 @@ class Connector:
     def _connect_in_thread(self) -> None:
         try:
             self._result = Connections(self._settings)
-        except OSError as error:  # no module of ours can be opened any more
+        except OSError as error:  # no free descriptor to import one of our modules
             self._result = QueuectlError(f"The server can't be reached: {error.strerror or error}.")
-        except Exception as error:  # whatever it is, the runner has to go on trying
+        except Exception as error:  # whatever it is, the runner must keep trying
             self._result = error
         self._loop.wake_up()
 
@@ -206,7 +206,7 @@ class Connector:
             listener.gained(result)
 
     def _try_again(self, why: str) -> None:
-        """After a pause that grows until the server is `proven`: an error reply must not become a storm."""
+        """Retry after a pause that grows until the server is `proven`: error replies must cause no retry storm."""
         if why != self._complaint:
             self._complaint = why
             Reporter.say(why)

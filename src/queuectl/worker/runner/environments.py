@@ -1,4 +1,4 @@
-"""The environments of jobs: fetched once, and remembered."""
+"""The environments of jobs: fetched once, then cached."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from queuectl.storage.keys import Keys
 from queuectl.worker.runner.connections import Connections, Connector
 
 REMEMBERED = 256
-"""So many environments at most."""
+"""The most environments in the cache."""
 
 Variables = Mapping[bytes, bytes]
 
 
 class Environments:
-    """Environments by the digest that a lease has. ``complete`` adds the worker's own variables."""
+    """Environments by digest, as leases name them. ``complete`` adds the worker's own variables."""
 
     def __init__(self, keys: Keys, connector: Connector, complete: Callable[[Variables], Variables]) -> None:
         self._keys = keys
@@ -26,11 +26,11 @@ class Environments:
         self._known: OrderedDict[str, Variables] = OrderedDict({"": complete({})})
         self._fetching: set[str] = set()
         self.get = self._known.get
-        """The environment for a digest, None if it has to be fetched first."""
+        """Return the environment for a digest; None if it must be fetched first."""
         connector.tell(self)
 
     def fetch(self, digest: str) -> None:
-        """Ask the server for the variables, unless that is under way."""
+        """Ask the server for the variables, unless a request is pending."""
         connections = self._connector.connections
         if connections is not None and digest not in self._fetching:
             self._fetching.add(digest)
@@ -38,10 +38,10 @@ class Environments:
             connections.work.command(command, partial(self._fetched, digest))
 
     def gained(self, connections: Connections) -> None:
-        """Nothing to do: what waits for an environment asks for it again."""
+        """Do nothing: jobs that wait for an environment request it again."""
 
     def lost(self, *, wrong_server: bool) -> None:
-        """What was asked for won't come."""
+        """Forget pending requests: no answer will come."""
         self._fetching.clear()
 
     def _fetched(self, digest: str, packed: bytes | None) -> None:

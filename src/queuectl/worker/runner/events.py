@@ -1,4 +1,4 @@
-"""What comes up to a runner from the parts that talk to the server."""
+"""Events that the parts that talk to the server report to their runner."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from queuectl.storage.calls.leases import Claim
 
 
 class Events(Protocol):
-    """What concerns the runner as a whole. All else is dealt with by the part that hears it."""
+    """Events that affect the runner as a whole. The part that receives any other event handles it."""
 
     def known(self) -> None:
-        """The server knows of this runner and its workers. Told again with each answer to a heartbeat."""
+        """The server knows this runner and its workers. Repeated with each heartbeat's answer."""
 
     def stop_signal(self, *, is_set: bool) -> None:
-        """Whether the stop signal is set. Told again with each answer to a heartbeat."""
+        """Whether the stop signal is set. Repeated with each heartbeat's answer."""
 
     def claimed(self, claim: Claim) -> None:
-        """A claim came back, and its jobs were taken."""
+        """A claim was answered, and its jobs were taken."""

@@ -1,8 +1,8 @@
 """A runner's claims and results.
 
-One exchange is under way at a time, and carries all results that have come in since the last one together
-with a claim for the workers that are free (group commit): batches of one when there is little to do, larger
-ones under load, so that a sync of the server's disk is shared.
+One exchange is pending at a time. It carries all results that have come in since the last one, together with a
+claim for the free workers (group commit). Batches are small when there is little to do and grow under load, so that
+they share a sync of the server's disk.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from queuectl.worker.timers import Timer
 
 GATHER = 8
 GATHER_SECONDS = 0.005
-"""While jobs claimed ahead wait, results gather until there are so many, or the first is so old."""
+"""While jobs claimed ahead wait, we gather this many results, or for this long, before sending them."""
 
 BATCH = 128
-"""Results that one exchange carries at most."""
+"""The most results in one exchange."""
 
 
 class Exchange:
@@ -56,7 +56,7 @@ class Exchange:
         self._lease_time = lease_time
         self._events = events
         self.since: float | None = None
-        """When the exchange under way was sent, by the loop's clock."""
+        """When the pending exchange was sent, by the loop's clock."""
         self._unanswered = 0
         self._gather_until = 0.0
         self._held_leases = False
@@ -66,17 +66,17 @@ class Exchange:
         connector.tell(self)
 
     def gained(self, connections: Connections) -> None:
-        """Claim: there is no telling what has come meanwhile."""
+        """Claim: we don't know what was enqueued while we were away."""
         self._should_claim = True
 
     def lost(self, *, wrong_server: bool) -> None:
-        """What was under way is begun again."""
+        """Forget the pending exchange; it starts again after reconnecting."""
         self._results.not_acknowledged()
         self._unanswered = 0
         self.since = None
 
     def turn(self) -> bool:
-        """Send what there is to send. Gives whether a worker is free that no claim has found a job for."""
+        """Send what is due. Returns whether a free worker found no job to claim."""
         connections = self._connector.connections
         if connections is None or self.since is not None or not self._membership.may_claim:
             return False
@@ -88,13 +88,13 @@ class Exchange:
         return want > 0
 
     def claim_again(self) -> None:
-        """Claim once a worker is free, whatever the last claim said."""
+        """Claim as soon as a worker is free, whatever the last claim said."""
         self._should_claim = True
 
     def prompt_claim(self) -> None:
-        """Something can be claimed: by us, or by others if no worker of ours is free.
+        """Something can be claimed: by us, or by others if none of our workers is free.
 
-        For these it is a claim of none. It promotes what is due, and leaves a wake token if there is work.
+        For those others, claim zero jobs: that promotes due jobs, and leaves a wake token if there is work.
         """
         self._should_claim = True
         connections = self._connector.connections
@@ -102,16 +102,16 @@ class Exchange:
             connections.work.call(self._claim(0), lambda claim: self.plan(claim.next_due))
 
     def plan(self, next_due: float | None) -> None:
-        """Claim in so many seconds, and not when it was planned before; None for never."""
+        """Claim in ``next_due`` seconds instead of the time planned before; None for never."""
         if self._due is not None:
             self._due.cancel()
             self._due = None
         if next_due is not None:
-            # A little late rather than early: a claim that comes too soon finds nothing.
+            # Rather a little late than early: a claim that comes too soon finds nothing.
             self._due = self._loop.after(next_due + 0.001, self.prompt_claim)
 
     def _can_wait(self, want: int) -> bool:
-        """Whether a few more results may gather first: only while no worker would have to wait for a job."""
+        """Whether a few more results may gather first: only if no worker has to wait for a job."""
         if want >= GATHER or len(self._results.unsent) >= GATHER:
             return False
         if not self._jobs.waiting() or self._jobs.draining:
@@ -131,7 +131,7 @@ class Exchange:
             connections.work.call(calls.finish(results), self._finished)
         if want > 0:
             self._unanswered += 1
-            self._should_claim = False  # what is heard from now on is news, and not answered by this claim
+            self._should_claim = False  # whatever we hear from now on is news that this claim doesn't cover
             connections.work.call(self._claim(want), partial(self._claimed, want))
 
     def _claim(self, want: int) -> Call[Claim]:
@@ -149,7 +149,7 @@ class Exchange:
 
     def _claimed(self, want: int, claim: Claim) -> None:
         if not self._held_leases and self.since is not None:
-            self._lease_time.renewed(self.since)  # these leases are all that we hold
+            self._lease_time.renewed(self.since)  # we hold no leases but these
         self._answered()
         for invalid in claim.invalid:
             self._results.add(invalid, Outcome(DEAD, None, cause.INVALID, invalid.reason), self._runner)
@@ -157,7 +157,7 @@ class Exchange:
         if claim.stopped:
             self._events.stop_signal(is_set=True)
             return
-        if not claim.newer:  # then it is asked again with every heartbeat
+        if not claim.newer:  # otherwise every heartbeat asks again
             if claim.pending > 0 or len(claim.leases) + len(claim.invalid) == want:
                 self._should_claim = True
             self.plan(claim.next_due)

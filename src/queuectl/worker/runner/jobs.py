@@ -1,4 +1,4 @@
-"""The jobs that a runner holds: those that it has claimed and not started, and those that run."""
+"""The jobs that a runner holds: claimed ones that have not started, and running ones."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from queuectl.worker.runner.phase import Phase
 from queuectl.worker.runner.results import Results
 
 AHEAD = 16
-"""Jobs that are claimed beyond the free workers while jobs prove to be short."""
+"""How many jobs we claim beyond the free workers while jobs prove to be short."""
 
 SHORT_SECONDS = 0.05
-"""Jobs that take less, on average, are claimed ahead. Longer ones are not: another pool could starve."""
+"""We claim ahead if the mean job is shorter than this. With longer jobs, another pool could starve."""
 
 
 class Jobs:
-    """Starts claimed jobs in their order. ``runner`` is the name under which unstarted ones are handed back."""
+    """Starts claimed jobs in order. ``runner`` is the name under which it hands unstarted jobs back."""
 
     def __init__(
         self,
@@ -48,15 +48,15 @@ class Jobs:
         self._started_then = 0
         self._held_up = Once(loop, self._check_held_up)
 
-    # What is held ---------------------------------------------------------------------------------
+    # State ----------------------------------------------------------------------------------------
 
     @property
     def draining(self) -> bool:
-        """Whether no job is taken on."""
+        """Whether it takes no new jobs."""
         return self._phases.now is not Phase.WORKING
 
     def wanted(self) -> int:
-        """How many jobs could be taken on now."""
+        """How many jobs it could take now."""
         if self._phases.now is not Phase.WORKING or self._loop.now < self._no_room_until:
             return 0
         ahead = AHEAD if self._attempts.mean_seconds < SHORT_SECONDS else 0
@@ -67,25 +67,26 @@ class Jobs:
         return self._waiting
 
     def leases(self) -> list[Lease]:
-        """Those of all jobs, running or waiting."""
+        """Return the leases of all jobs, running or waiting."""
         return [*self._attempts.leases(), *self._waiting]
 
     def __bool__(self) -> bool:
-        """Whether any lease is held."""
+        """Whether it holds any lease."""
         return bool(self._waiting or self._attempts)
 
     # Starting -------------------------------------------------------------------------------------
 
     def take(self, leases: Sequence[Lease]) -> None:
-        """Jobs that were claimed."""
+        """Take jobs that were claimed."""
         self._waiting.extend(leases)
         if self.draining or self._loop.now < self._no_room_until:
             self.hand_back()
 
     def start_waiting(self) -> bool:
-        """Start what waits at the free workers; gives whether any was started.
+        """Start waiting jobs on the free workers; return whether any was started.
 
-        OSError if the machine has no room for a process: all that wait were handed back, for others may have it.
+        Raises OSError if the machine has no room for a process. Then all waiting jobs were handed back, as other
+        machines may have room.
         """
         if not self._waiting:
             return False
@@ -117,11 +118,11 @@ class Jobs:
         return attempts.started > started_before
 
     def take_none_for(self, seconds: float) -> None:
-        """The machine had no room for a process; it may have later."""
+        """Pause: the machine had no room for a process, but may have later."""
         self._no_room_until = self._loop.now + seconds
 
     def _check_held_up(self) -> None:
-        """Jobs claimed ahead go back once all workers are held up: others may be free for them."""
+        """Hand back jobs claimed ahead once all workers are stuck with long jobs: other pools may be free."""
         if self._waiting and not self._attempts.free and self._attempts.started == self._started_then:
             self._attempts.expect_long()
             self.hand_back()
@@ -129,13 +130,13 @@ class Jobs:
     # Ending ---------------------------------------------------------------------------------------
 
     def hand_back(self) -> None:
-        """Give back all that no worker has started."""
-        # From the last: each goes to the end that is taken next, so the order stays.
+        """Hand back all jobs that no worker has started."""
+        # Last one first: each goes to the front of the queue, so the order stays.
         while self._waiting:
             self._results.add(self._waiting.pop(), Outcome(HANDED_BACK), self._runner)
 
     def cancel(self, job_id: str, fence: int) -> None:
-        """A person wants this job to be stopped."""
+        """Stop this job on a person's request."""
         for lease in [lease for lease in self._waiting if (lease.job_id, lease.fence) == (job_id, fence)]:
             self._waiting.remove(lease)
             self._results.add(lease, Outcome(HANDED_BACK), self._runner)  # the server knows that it is cancelled
@@ -143,23 +144,23 @@ class Jobs:
             self._attempts.end(running, process.BY_PERSON)
 
     def lose(self, job_id: str, fence: int) -> None:
-        """This lease is another's now."""
+        """Stop the job: another runner has its lease now."""
         self._waiting = deque(lease for lease in self._waiting if (lease.job_id, lease.fence) != (job_id, fence))
         for running in self._attempts.with_lease(job_id, fence):
             running.kill(process.LEASE_LOST)
 
     def lose_all(self) -> None:
-        """All leases are about to end. Should the server come back before they have, the jobs are handed back."""
+        """Kill all: their leases are about to expire. If the server returns first, the jobs are handed back."""
         self.hand_back()
         self._kill_all(process.BY_DRAIN)
 
     def quit(self) -> None:
-        """Stop what runs; it goes back to the queue, and nothing is counted."""
+        """Stop the running jobs; they go back to the queue, and nothing is counted."""
         for running in list(self._attempts.running):
             self._attempts.end(running, process.BY_DRAIN)
 
     def abandon(self) -> None:
-        """Kill what runs, as nobody could once we are killed too."""
+        """Kill the running jobs: if we are killed too, nobody could."""
         self._kill_all(process.BY_POOL_DEATH)
 
     def _kill_all(self, ending: process.Ending) -> None:

@@ -1,4 +1,4 @@
-"""When a runner must stop its own jobs because their leases can't be renewed."""
+"""Decides when a runner must stop its jobs because it can't renew their leases."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from queuectl.worker.runner.pulse import Pulse
 from queuectl.worker.timers import Timer
 
 ANSWER_SECONDS = 10.0
-"""A server that has not answered for so long is taken for gone."""
+"""A server that has not answered for this long counts as gone."""
 
 
 class LeaseGuard:
-    """Watches the time of the leases, and whether the server answers."""
+    """Watches the leases' remaining time, and whether the server answers."""
 
     def __init__(
         self, lease_time: LeaseTime, loop: Loop, connector: Connector, jobs: Jobs, exchange: Exchange, pulse: Pulse
@@ -30,11 +30,11 @@ class LeaseGuard:
         self._next: Timer | None = None
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start watching."""
         self._watch()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         if self._next is not None:
             self._next.cancel()
 
@@ -42,7 +42,7 @@ class LeaseGuard:
         self._next = self._loop.after(self._act(), self._watch)
 
     def _act(self) -> float:
-        """Do what is to be done now; gives the seconds until the next check."""
+        """Do what is due now; return the seconds until the next check."""
         now = self._loop.now
         if any(since is not None and now - since > ANSWER_SECONDS for since in self._unanswered()):
             self._connector.drop("The server does not answer.")
@@ -52,11 +52,11 @@ class LeaseGuard:
         if not self._jobs:
             return self._lease_time.lease_seconds / 3
         if self._pulse.beat():
-            # Not a silent server: it is we who were suspended. It may still hold the leases for us.
+            # The server was not silent: we were suspended. It may still hold the leases for us.
             return self._margin / 2
         self._jobs.lose_all()
         return 1.0
 
     def _unanswered(self) -> tuple[float | None, float | None]:
-        """Since when answers of the server are due."""
+        """Return since when we have been waiting for answers."""
         return self._exchange.since, self._pulse.since

@@ -1,4 +1,4 @@
-"""Until when all leases of a runner are certain to be its own."""
+"""Until when a runner can be sure that it holds its leases."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from queuectl.worker.loop import Loop
 
 
 class LeaseTime:
-    """A claim or a renewal that was sent at ``t`` lasts until ``t + lease`` at least, whenever the server got it.
+    """A claim or renewal sent at ``t`` lasts at least until ``t + lease``, whenever the server received it.
 
-    By a clock that runs on while the machine sleeps, as the server's does.
+    The clock keeps running while the machine sleeps, as the server's does.
     """
 
     def __init__(self, lease_seconds: float, loop: Loop) -> None:
@@ -17,10 +17,10 @@ class LeaseTime:
         self._loop = loop
 
     def renewed(self, sent_at: float) -> None:
-        """All leases were given or renewed by a call that was sent then."""
+        """Note that a call sent then gave or renewed all leases."""
         self.safe_until = sent_at + self.lease_seconds
 
     @property
     def is_over(self) -> bool:
-        """Whether they may have ended by now: this process stood still for too long, if only just now."""
+        """Whether the leases may have expired: this process was stalled for too long, perhaps just now."""
         return self._loop.clock() >= self.safe_until

@@ -1,4 +1,4 @@
-"""What reaches a runner unasked: messages of its own, and the token that says work has come."""
+"""Receives what a runner is sent without asking: its own messages, and the token that says work has come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queuectl.worker.runner.exchange import Exchange
 from queuectl.worker.runner.jobs import Jobs
 
 LISTEN_SECONDS = 30
-"""How long a line waits for a message before it asks again."""
+"""How long a connection waits for a message before it asks again."""
 
 
 class Mailbox:
@@ -35,11 +35,11 @@ class Mailbox:
         self._listen(connections)
 
     def lost(self, *, wrong_server: bool) -> None:
-        """Nothing will come."""
+        """Stop waiting: nothing will come."""
         self._awaits_work = False
 
     def await_work(self) -> None:
-        """A worker is free and there is nothing to claim: wait for the token, unless we do already."""
+        """Wait for the token, unless we already do: a worker is free and there is nothing to claim."""
         connections = self._connector.connections
         if not self._awaits_work and connections is not None:
             self._awaits_work = True
@@ -48,7 +48,7 @@ class Mailbox:
     def _woken(self, token: Any) -> None:
         self._awaits_work = False
         if token is not None:
-            self._exchange.prompt_claim()  # if our workers are full by now, the token goes on to others
+            self._exchange.prompt_claim()  # if our workers are busy by now, this passes the token on
 
     def _listen(self, connections: Connections) -> None:
         connections.control.command(("BLPOP", self._control, LISTEN_SECONDS), partial(self._told, connections))
@@ -57,7 +57,7 @@ class Mailbox:
         self._listen(connections)
         if message is None:
             return
-        match message[1].split():  # anything else is no message of ours
+        match message[1].split():  # ignore anything that is not our message
             case [b"stop"]:
                 self._events.stop_signal(is_set=True)
             case [b"resume"]:

@@ -1,4 +1,4 @@
-"""How a runner stands with the server: new, known to it, away from it, or gone."""
+"""A runner's standing with the server: new, known to it, disconnected, or gone."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Standing(Enum):
     AWAY = "away"
     """It has lost its connection."""
     DISOWNING = "disowning"
-    """It is back, and gives back what it may have been given in an answer that it never got."""
+    """It is back, and gives back the leases in answers that it may have missed."""
     LEAVING = "leaving"
-    """It has said goodbye."""
+    """It has asked the server to forget it."""
     GONE = "gone"
     """The server has forgotten it."""
 
@@ -40,7 +40,7 @@ ALLOWED = {
 
 
 class Membership:
-    """Sees to it that a runner claims only while the server and the runner agree on what it holds."""
+    """Ensures that a runner claims only while the server and the runner agree on what it holds."""
 
     def __init__(self, runner: str, connector: Connector, jobs: Jobs, results: Results) -> None:
         self._runner = runner
@@ -54,21 +54,21 @@ class Membership:
 
     @property
     def may_claim(self) -> bool:
-        """Not while leases that it doesn't know of are given back: a new one would be taken for one of these."""
+        """False while the runner gives back leases that it doesn't know: a new one would be mistaken for these."""
         return self._standing.now is Standing.MEMBER
 
     @property
     def is_leaving(self) -> bool:
-        """Whether goodbye has been said."""
+        """Whether the runner has asked the server to forget it."""
         return self._standing.now is Standing.LEAVING
 
     @property
     def is_gone(self) -> bool:
-        """Whether the server has heard the goodbye."""
+        """Whether the server has forgotten the runner."""
         return self._standing.now is Standing.GONE
 
     def leave(self, workers: list[str]) -> None:
-        """Say goodbye, once. Only without leases and with all results acknowledged."""
+        """Ask the server, once, to forget the runner. Only without leases and with all results acknowledged."""
         connections = self._connector.connections
         if connections is not None and self._standing.enter(Standing.LEAVING):
             connections.work.call(retire(self._runner, workers), self._left)
@@ -83,7 +83,7 @@ class Membership:
             self._standing.enter(Standing.MEMBER)
 
     def lost(self, *, wrong_server: bool) -> None:
-        """A goodbye that was not answered is said again."""
+        """Note the loss; an unanswered request to forget the runner is repeated later."""
         self._standing.enter(Standing.AWAY)
 
     def _left(self, _: int) -> None:

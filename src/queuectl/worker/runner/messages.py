@@ -1,12 +1,12 @@
-"""What a pool and its runners tell each other over the socket between them: one byte each, so none can be cut."""
+"""The messages between a pool and its runners, over a socket: one byte each, so that none can be split."""
 
 from __future__ import annotations
 
 # From the pool.
 DRAIN = b"d"
-"""Finish the jobs that run, take no other, and exit."""
+"""Finish the running jobs, take no new ones, and exit."""
 QUIT = b"q"
-"""Stop the jobs that run, put them back, and exit."""
+"""Stop the running jobs, put them back, and exit."""
 CLAIM = b"c"
 """There may be something to claim, or a burst may be over."""
 
@@ -16,14 +16,14 @@ READY = b"r"
 EMPTY = b"e"
 """The queue has nothing left to do; a burst is over."""
 STOPPING = b"s"
-"""The stop signal is set: it finishes its jobs, and exits unless that is taken back."""
+"""The stop signal is set: it finishes its jobs, and exits unless `worker resume` comes first."""
 RESUMED = b"o"
-"""The stop signal was taken back while it finished its jobs: it works on."""
+"""`worker resume` came while it finished its jobs: it continues."""
 
 # Exit codes of a runner.
 DRAINED = 0
-"""Told by the pool, or by a burst that has nothing left to do."""
+"""Told to by the pool, or a burst has nothing left to do."""
 STOPPED = 3
 """The stop signal."""
 REFUSED = 4
-"""A burst, and the server's records are of a later version."""
+"""In a burst, and the server's records are of a later version."""

@@ -8,17 +8,17 @@ from queuectl.worker.runner.messages import DRAINED, REFUSED, STOPPED
 
 
 class Phase(Enum):
-    """What a runner is about. In all but the first it takes no job, and exits when it holds none."""
+    """A runner's phase. In all but the first it takes no job, and exits when it holds none."""
 
     WORKING = "working"
     STOPPING = "stopping"
-    """The stop signal is set. `worker resume` can take it back until the runner has taken leave of the server."""
+    """The stop signal is set. `worker resume` can undo it until the runner asks the server to forget it."""
     REFUSING = "refusing"
     """In a burst, and the server's records are of a later version."""
     DRAINING = "draining"
-    """Told by its pool, or a burst is over."""
+    """Its pool said so, or a burst is over."""
     QUITTING = "quitting"
-    """Its jobs were stopped, and it waits for no server that is away."""
+    """Its jobs were stopped, and it won't wait for an absent server."""
 
 
 ALLOWED = {
@@ -35,4 +35,4 @@ EXIT_CODES = {
     Phase.DRAINING: DRAINED,
     Phase.QUITTING: DRAINED,
 }
-"""How a runner exits that has nothing left to do in a phase."""
+"""A runner's exit code, by the phase in which it ran out of work."""

@@ -1,4 +1,4 @@
-"""A runner's heartbeats: they say that its workers live and what they do, and renew their leases."""
+"""A runner's heartbeats: they report its workers and what they do, and renew their leases."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from queuectl.worker.runner.membership import Membership
 from queuectl.worker.timers import Timer
 
 VIEW_SECONDS = 0.1
-"""A worker's record is brought up to date so long after a change; what is over sooner is never shown."""
+"""How long after a change we update a worker's record; the server never sees shorter changes."""
 
 
 EARLY_SECONDS = 0.1
-"""A heartbeat that is planned so little later than it should be is left where it is."""
+"""We don't move a planned heartbeat that is at most this late."""
 
 
 class Sender(NamedTuple):
-    """Who sends heartbeats: the runner's name, its host, and the pid of its pool."""
+    """The sender of heartbeats: the runner's name, its host, and its pool's pid."""
 
     runner: str
     host: str
@@ -38,7 +38,7 @@ class Sender(NamedTuple):
 
 
 class Pulse:
-    """Beats three times in the time of a lease, and whenever it is told to."""
+    """Beats three times per lease, and whenever told to."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Pulse:
         self._lease_time = lease_time
         self._events = events
         self.since: float | None = None
-        """When the heartbeat was sent that is not answered yet, by the loop's clock."""
+        """When the unanswered heartbeat was sent, by the loop's clock."""
         self._is_late = False
         self._origin = ""
         self._shown: dict[str, WorkerState] = {}
@@ -72,28 +72,28 @@ class Pulse:
         connector.tell(self)
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Start beating."""
         self._plan()
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop beating."""
         if self._next is not None:
             self._next.cancel()
 
     def gained(self, connections: Connections) -> None:
-        """Show the server all workers."""
+        """Report all workers to the server."""
         self.beat()
 
     def lost(self, *, wrong_server: bool) -> None:
-        """No answer will come. Another server has jobs of its own."""
+        """Forget the pending heartbeat: no answer will come. Another server has other jobs."""
         self.since = None
         if wrong_server:
             self._origin = ""
 
     def beat(self) -> bool:
-        """Tell the server what all workers do, and renew all leases.
+        """Report to the server what all workers do, and renew all leases.
 
-        Gives False if that was not possible: no connection, or the last heartbeat is not answered yet.
+        Returns False if that is impossible: no connection, or the last heartbeat is still unanswered.
         """
         connections = self._connector.connections
         if connections is None or self._membership.is_leaving or self.since is not None:
@@ -103,7 +103,7 @@ class Pulse:
         return True
 
     def show_changes(self) -> None:
-        """Tell the server of the workers that are not yet as it has them, unless their job is very young."""
+        """Report the workers whose state changed since the last report, unless their job is very young."""
         connections = self._connector.connections
         if connections is None or self._membership.is_leaving:
             return
@@ -116,9 +116,9 @@ class Pulse:
             self._send(connections, changed, (), whole=False)
 
     def show_soon(self) -> None:
-        """Some workers have begun something else."""
+        """Report soon: some workers have started something else."""
         self._next_view.plan(VIEW_SECONDS)
-        # Planned while there was no lease, a heartbeat may come too late for those that a claim has just given.
+        # A heartbeat planned while there was no lease may be too late for leases that a claim has just given.
         lease_seconds = self._lease_time.lease_seconds
         if self._next_at > self._lease_time.safe_until - lease_seconds * 2 / 3 + EARLY_SECONDS:
             self._plan_at(max(self._loop.now, self._lease_time.safe_until - lease_seconds * 2 / 3))
@@ -139,7 +139,7 @@ class Pulse:
         self, connections: Connections, states: list[WorkerState], waiting: Sequence[Lease], *, whole: bool
     ) -> None:
         self._shown.update((state.name, state) for state in states)
-        # In chunks, and only the last one renews what waits and proves that all of it was done.
+        # In chunks. Only the last one renews the waiting leases, and its answer proves that all chunks arrived.
         for start in range(0, max(1, len(states)), CHUNK):
             last = start + CHUNK >= len(states)
             call = heartbeat(
@@ -152,7 +152,7 @@ class Pulse:
             connections.work.call(call, partial(self._answered, whole=whole and last))
 
     def _plan(self) -> None:
-        # Without a lease to renew it is enough to be known as alive.
+        # Without a lease to renew, fewer heartbeats are enough to be known as alive.
         rest = self._lease_time.lease_seconds / 3 * (1 if self._jobs else 2)
         self._plan_at(self._loop.now + rest)
 
@@ -169,12 +169,12 @@ class Pulse:
     def _answered(self, answer: Answer, *, whole: bool) -> None:
         self._connector.proven()
         if whole and self.since is not None:
-            # A claim that is still under way may be older than this heartbeat.
+            # A pending claim may be older than this heartbeat.
             self._lease_time.renewed(min(self.since, self._exchange.since or self.since))
             self.since = None
             self._exchange.plan(answer.next_due)
             self._compare(answer.origin)
-            if self._is_late:  # on a slow line the answer took longer than the time between two
+            if self._is_late:  # on a slow connection, the answer took longer than the time between two heartbeats
                 self._is_late = not self.beat()
         for job_id, fence in answer.cancelled:
             self._jobs.cancel(job_id, fence)
@@ -186,7 +186,7 @@ class Pulse:
         self._events.known()
 
     def _compare(self, origin: str) -> None:
-        """Say that all is gone, to the person who emptied the server, and to those who wait for a job."""
+        """Report a vanished queue, to the person who emptied the server and to those who wait for a job."""
         if self._origin and origin != self._origin:
             Reporter.say(
                 "the queue's data has vanished from the server (was it emptied with FLUSHALL?):"

@@ -1,4 +1,4 @@
-"""The results of a runner on their way to the server."""
+"""A runner's results on their way to the server."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from queuectl.model.outcome import Outcome
 from queuectl.storage.calls.leases import Invalid
 
 Result = tuple[Lease | Invalid, Outcome, str]
-"""What is ended, how, and the worker (or the runner) that did it."""
+"""The lease that ended, its outcome, and the worker (or runner) that ended it."""
 
 
 class Results:
-    """Those that are to be sent, and those that were sent and are not acknowledged yet."""
+    """The results to send, and those that were sent but not acknowledged."""
 
     def __init__(self) -> None:
         self.unsent: list[Result] = []
         self._sent: list[Result] = []
 
     def add(self, lease: Lease | Invalid, outcome: Outcome, worker: str) -> None:
-        """A lease ends so; it goes with the next exchange."""
+        """Add a lease's outcome; the next exchange sends it."""
         self.unsent.append((lease, outcome, worker))
 
     @property
     def settled(self) -> bool:
-        """Whether the server has acknowledged all of them."""
+        """Whether the server has acknowledged all results."""
         return not self.unsent and not self._sent
 
     def send(self, most: int) -> list[Result]:
-        """The next ones to be sent, at most so many. Only when the last ones were acknowledged."""
+        """Return the next results to send, at most ``most``. Call only when the last ones were acknowledged."""
         self._sent, self.unsent = self.unsent[:most], self.unsent[most:]
         return self._sent
 
@@ -36,6 +36,6 @@ class Results:
         self._sent = []
 
     def not_acknowledged(self) -> None:
-        """The connection is lost. All are sent again; the fence makes one that did arrive harmless."""
+        """The connection is lost: send all again. The fence makes a result that did arrive harmless."""
         self.unsent = self._sent + self.unsent
         self._sent = []

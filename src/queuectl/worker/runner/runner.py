@@ -1,4 +1,4 @@
-"""One process of a pool: its workers, each running one job at a time, around one event loop."""
+"""One process of a pool: one event loop with its workers, each of which runs one job at a time."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from queuectl.worker.tally import Tally
 from queuectl.worker.title import RUNNER, set_title
 
 BURST_SECONDS = 1.0
-"""In a burst: between two checks whether the jobs that another pool runs have ended."""
+"""In a burst: pause between two checks whether another pool's jobs have finished."""
 
 NO_ROOM_SECONDS = 1.0
-"""Pause after the system refused to start a process at all."""
+"""Pause after the system refused to start any process."""
 
 
 class Place(NamedTuple):
-    """Where a runner belongs: its own name, the names of its workers, its host, and its pool's pid.
+    """A runner's identity: its name, its workers' names, its host, and its pool's pid.
 
-    ``base`` is where control groups of its jobs can be made, None if nowhere. ``tally`` is where its pool looks up
-    how its jobs ended.
+    ``base`` is where control groups for its jobs can be created, None if nowhere. Through ``tally`` its pool counts
+    the outcomes of its jobs.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 
 class Runner:
-    """Runs jobs until it is told to stop. What its parts hear from the server comes up by `Events`."""
+    """Runs jobs until told to stop. Its parts report what they hear from the server through `Events`."""
 
     def __init__(self, place: Place, options: PoolOptions, settings: Settings, pool_socket: int) -> None:
         self._place = place
@@ -104,7 +104,7 @@ class Runner:
         self._next_claim = Once(loop, exchange.claim_again)
 
     def run(self) -> int:
-        """Work until the end; gives the exit code."""
+        """Work until told to stop; return the exit code."""
         set_title(RUNNER)
         descendants.become_subreaper()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool tells us
@@ -119,12 +119,12 @@ class Runner:
         return EXIT_CODES[self._phases.now]
 
     def _turn(self) -> bool:
-        """One turn of the loop; gives False when there is nothing left to do."""
+        """Do one turn of the loop; return False when there is nothing left to do."""
         for call in self._loop.turn():
             call()
         if signal.SIGCHLD in self._loop.signals:
             self._attempts.reap()
-            self._start_waiting()  # first of all: what comes next is done while the new processes run
+            self._start_waiting()  # first, so that the rest happens while the new processes run
             if self._attempts.settle():
                 self._pulse.show_soon()
                 self._sweeper.plan()
@@ -140,12 +140,12 @@ class Runner:
         return True
 
     def _may_exit(self) -> bool:
-        """Whether goodbye is said, or need not be, now that there are no jobs left."""
+        """Without jobs left: whether the server has forgotten us, or needn't be asked to."""
         if self._membership.is_gone:
             return True
         settled = self._results.settled
         if self._connector.connections is None:
-            # Nobody to say goodbye to. What the server does not hear of ends with its lease.
+            # There is no server to tell. What it does not hear of ends with the lease.
             return settled or self._phases.now is Phase.QUITTING
         if settled:
             self._membership.leave(self._place.workers)
@@ -167,16 +167,16 @@ class Runner:
         self._place.tally.count(outcome.verdict)
         self._reporter.ended(lease, outcome)
 
-    # What the server says -------------------------------------------------------------------------
+    # Events from the server -----------------------------------------------------------------------
 
     def known(self) -> None:
-        """The pool may say that we are ready."""
+        """Tell the pool, once, that we are ready."""
         if not self._announced:
             self._announced = True
             self._tell_pool(READY)
 
     def stop_signal(self, *, is_set: bool) -> None:
-        """Finish what runs; or work on, unless goodbye has been said already."""
+        """Finish the running jobs, or resume unless the server was already asked to forget us."""
         if is_set:
             if self._finish(Phase.STOPPING):
                 self._tell_pool(STOPPING)
@@ -187,7 +187,7 @@ class Runner:
             self._pulse.show_changes()
 
     def claimed(self, claim: Claim) -> None:
-        """In a burst, the end is where nothing is pending, running or waiting for a retry, anywhere."""
+        """End a burst once no job is pending, running or waiting for a retry, on any pool."""
         if not self._options.burst or self._jobs or not self._results.settled:
             return
         if claim.newer:
@@ -200,13 +200,13 @@ class Runner:
         else:
             self._next_claim.plan(BURST_SECONDS)
 
-    # What the pool says ---------------------------------------------------------------------------
+    # Messages from the pool -----------------------------------------------------------------------
 
     def _hear_pool(self) -> None:
         try:
             message = os.read(self._pool, 64)
         except OSError:
-            message = b""  # it was killed before it read what we said
+            message = b""  # the pool was killed before it read our message
         if not message:
             self._abandon()
         if CLAIM in message:
@@ -218,13 +218,13 @@ class Runner:
             self._jobs.quit()
 
     def _abandon(self) -> None:
-        """The pool was killed. Without it nobody could stop our jobs if we were killed too."""
+        """The pool was killed. If we were killed too, nobody could stop our jobs."""
         self._loop.forget(self._pool)
         self._finish(Phase.QUITTING)
         self._jobs.abandon()
 
     def _finish(self, phase: Phase) -> bool:
-        """Take nothing new from now on, and finish what runs. Gives whether the phase was entered."""
+        """Take no new jobs, and finish the running ones. Returns whether the phase was entered."""
         worked = self._phases.now is Phase.WORKING
         if not self._phases.enter(phase):
             return False
@@ -237,4 +237,4 @@ class Runner:
         try:
             os.write(self._pool, message)
         except OSError:
-            pass  # it is gone; we shall hear of it
+            pass  # the pool is gone; the loop will notice
