@@ -13,27 +13,27 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class LogFollower:
-    """Gives what a job prints, bit by bit, from the beginning of its newest run on.
+    """Returns a job's output piece by piece, from the start of its newest run.
 
-    With ``attempt``, of the newest run of that attempt, and never of another. With ``from_first``, from the
-    beginning of the oldest run on. With ``last_lines``, of the first run that it finds only so many of the end.
+    With ``attempt``, only from the newest run of that attempt. With ``from_first``, from the start of the oldest
+    run. With ``last_lines``, only the last lines of the first run that it finds.
 
-    The waiting is the caller's::
+    The caller does the waiting::
 
         while True:
-            over = job_is_over()  # asked before reading, or the last words are lost
+            over = job_is_over()  # ask before reading, or the last output is lost
             while data := follower.read_new():
                 show(data)
             if over:
                 break
             wait()
 
-    ``attempt`` and ``fence`` tell whose output the last ``read_new`` gave (0: no log yet); when a later run
-    has begun and the one before is read to its end, they change. A follower that keeps up sees everything,
-    one that falls behind what is kept gets a gap line with the exact number of bytes it missed.
+    ``attempt`` and ``fence`` identify the run whose output the last ``read_new`` returned (0: no log yet). They
+    change once a later run has begun and the previous one is read to its end. A follower that keeps up sees
+    everything; one that falls behind gets a gap line with the exact number of bytes it missed.
 
     Holds no file open between calls, and reads a directory only when it has changed.
-    InvalidInput if the id isn't one.
+    Raises InvalidInput for an invalid id.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class LogFollower:
         self._last_lines = last_lines
         self._files_of = CachedListing()
         self._run: layout.Run | None = None
-        self._later: layout.Run | None = None  # the run to go on with
-        self._position = 0  # in the run's output, what was left out included
-        self._limit = 0  # the run's limit, once a segment has told it
+        self._later: layout.Run | None = None  # the run to continue with
+        self._position = 0  # in the run's output, including what was left out
+        self._limit = 0  # the run's limit, once a segment has shown it
         self.left_out = 0
-        """Bytes that gap lines stood for so far."""
+        """Bytes that gap lines have replaced so far."""
 
     @property
     def attempt(self) -> int:
@@ -67,17 +67,17 @@ class LogFollower:
         return self._run.fence if self._run else 0
 
     def read_new(self) -> bytes:
-        """What is new since the last call, at most 1 MiB; b"" if nothing is. Errors are those of ``read``."""
+        """Return up to 1 MiB of output since the last call; b"" if there is none. Raises the errors of ``read``."""
         while True:
             later = self._later
             data = self._look()
             if data or self._later is None:
                 return data
-            if later is not None:  # it had begun before this look, so the run before it is read to its end
+            if later is not None:  # it began before this read, so the previous run is read to its end
                 self._run, self._later, self._position, self._limit = later, None, 0, 0
 
     def _look(self) -> bytes:
-        data = b""  # stays if the log was removed
+        data = b""  # if the log was removed
         with reading(self._home, self._job_id) as shards:
             runs = runs_of(shards, self._job_id, self._only, self._files_of)
             run = self._run or (list(runs)[self._first] if runs else None)
@@ -107,7 +107,7 @@ class LogFollower:
 
 
 def _position_of(offset: int, view: View) -> int:
-    """The place in the run's output that stands at this offset of the view; the gap line as a whole."""
+    """Return the position in the run's output for this offset of the view; the gap line counts as one unit."""
     if not view.left_out or offset <= view.head:
         return offset
     behind_gap = offset - view.head - len(layout.gap_line(view.left_out))

@@ -1,17 +1,17 @@
 """Where logs are, and how much of a run's output is kept.
 
-One run of a job (one fence) has one file, ``<home>/logs/<id's first four digits>/<id>.<attempt>.<fence>.log``.
-So a directory has few files even among a million logs, and is read at little cost. It had two digits before: such
-logs are still found and removed. No path is built from an unchecked id, directories are 0700
-and files 0600, and no symbolic link is followed below the home folder.
+Each run of a job (one fence) has one file, ``<home>/logs/<id's first four digits>/<id>.<attempt>.<fence>.log``.
+So even with a million logs, a directory has few files and is quick to read. Earlier versions used two digits; such
+logs are still found and removed. Paths use only checked ids, directories are 0700 and files 0600, and no symbolic
+link below the home folder is followed.
 
-A run's output is kept whole up to ``limit`` bytes. Of a longer one, the first ``limit // 2`` bytes stay, a
-line that says how many bytes are missing, and the last ``limit - limit // 2``. While such a run goes on, its
-log file holds the head alone, and what follows goes into segments beside it,
-``<id>.<attempt>.<fence>.<limit>.<start>.tail``, of which the newest two stay. ``start`` is the place of the
-segment's first byte in the run's output, so that names and sizes tell all there is to know, even when the
-worker was killed. A segment only ever grows. At the end the tail is appended to the log file, and then the
-segments go, the newest last.
+Up to ``limit`` bytes, a run's output is kept whole. Of a longer one we keep the first ``limit // 2`` bytes, a line
+with the number of missing bytes, and the last ``limit - limit // 2``. While such a run continues, its log file
+holds only the head. Later output goes into segments next to it,
+``<id>.<attempt>.<fence>.<limit>.<start>.tail``, of which the newest two stay. ``start`` is the position of the
+segment's first byte in the run's output, so names and sizes say everything, even after the worker was killed.
+A segment only grows. At the end the tail is appended to the log file; then the segments are deleted, the newest
+last.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted 
 
 
 class Run(NamedTuple):
-    """One run of a job. Runs of a job sort oldest first: the fence rises, the attempt may repeat."""
+    """One run of a job. A job's runs sort oldest first: the fence rises, the attempt may repeat."""
 
     job_id: str
     fence: int
@@ -48,7 +48,7 @@ class Run(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A piece of a long run's output, from byte ``start`` of it on."""
+    """A part of a long run's output, starting at its byte ``start``."""
 
     run: Run
     limit: int
@@ -60,7 +60,7 @@ class Segment(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What the segments hold of the tail: (which segment, offset in it, size) each, and the gap before."""
+    """The part of the tail that the segments hold: (which segment, offset in it, size) each, and the gap before."""
 
     left_out: int
     parts: list[tuple[int, int, int]]
@@ -75,36 +75,36 @@ Files = tuple[list[Run], list[Segment]]
 
 
 class Shard(NamedTuple):
-    """An open directory of logs, by its name in the folder ``logs``."""
+    """An open directory of logs, with its name in the folder ``logs``."""
 
     name: str
     fd: int
 
 
 def is_id(text: str) -> bool:
-    """Whether it is 4 to 32 lower-case hex digits, of which alone paths are made."""
+    """Whether the text is 4 to 32 lower-case hex digits. We build paths only from such ids."""
     return _ID.fullmatch(text) is not None
 
 
 def check_id(job_id: str) -> str:
-    """The id as given; InvalidInput unless `is_id`."""
+    """Return the id unchanged; raise InvalidInput unless `is_id`."""
     if not is_id(job_id):
         raise InvalidInput(f"No job id looks like {job_id!r}.", "Ids are 4 to 32 of the digits 0-9 and a-f.")
     return job_id
 
 
 def shard_of(job_id: str) -> str:
-    """The name of the directory in which a job's logs are written."""
+    """Return the name of the directory where a job's logs are written."""
     return job_id[:4]
 
 
 def shards_of(job_id: str) -> tuple[str, str]:
-    """The names of the directories in which a job's logs may be: today's, and the one before."""
+    """Return the names of the directories where a job's logs may be: the current scheme's and the earlier one's."""
     return shard_of(job_id), job_id[:2]
 
 
 def parse(name: str) -> Run | Segment | None:
-    """What a file's name says it is; None for a foreign file."""
+    """Return what a file is, by its name; None for a foreign file."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -114,23 +114,23 @@ def parse(name: str) -> Run | Segment | None:
 
 
 def halves(limit: int) -> tuple[int, int]:
-    """(bytes kept of the beginning, bytes kept of the end)."""
+    """Return the bytes kept of the beginning and the bytes kept of the end."""
     return limit // 2, limit - limit // 2
 
 
 def gap_line(left_out: int) -> bytes:
-    """The line that stands for ``left_out`` bytes; nothing for 0."""
+    """Return the line that replaces ``left_out`` bytes; nothing for 0."""
     return b"\n[queuectl: %s bytes left out here]\n" % f"{left_out:,}".encode() if left_out else b""
 
 
 def read_gap_line(text: bytes) -> tuple[int, bytes]:
-    """(how many bytes it stands for, the line) of the gap line that ``text`` starts with, or (0, b"")."""
+    """Return (the number of bytes it replaces, the line) if ``text`` starts with a gap line, else (0, b"")."""
     match = _GAP.match(text)
     return (int(match[1].replace(b",", b"")), match[0]) if match else (0, b"")
 
 
 def tail_of(limit: int, segments: list[tuple[int, int]]) -> Kept:
-    """The tail that these segments, (start, size) each and oldest first, hold of a run's output."""
+    """Return the tail of a run's output that these segments, (start, size) each and oldest first, hold."""
     head, tail = halves(limit)
     newest = len(segments) - 1
     start, size = segments[newest]
@@ -143,12 +143,12 @@ def tail_of(limit: int, segments: list[tuple[int, int]]) -> Kept:
 
 
 def open_logs(home: str | os.PathLike[str], create: bool = False) -> int:
-    """A descriptor of ``<home>/logs``. OSError if it isn't there, or is no directory but a link to one."""
+    """Open ``<home>/logs``; return its descriptor. Raises OSError if it is missing, a link, or no directory."""
     return _open_directory(f"{os.fspath(home)}/logs", None, create)
 
 
 def open_shard(home: str | os.PathLike[str], shard: str, create: bool = False) -> int:
-    """A descriptor of the directory ``shard`` of the logs; OSError as above."""
+    """Open the directory ``shard`` of the logs; return its descriptor. Raises OSError as above."""
     logs = open_logs(home, create)
     try:
         return open_shard_in(logs, shard, create)
@@ -157,7 +157,7 @@ def open_shard(home: str | os.PathLike[str], shard: str, create: bool = False) -
 
 
 def open_shard_in(logs: int, shard: str, create: bool = False) -> int:
-    """The same, where ``logs`` is open already."""
+    """Do the same with ``logs`` already open."""
     return _open_directory(shard, logs, create)
 
 
@@ -173,12 +173,12 @@ def _open_directory(name: str, parent: int | None, create: bool) -> int:
 
 
 def create_file(name: str, shard: int, access: int) -> int:
-    """A descriptor of a new file; ``access`` is O_WRONLY or O_RDWR. OSError if the name is taken."""
+    """Create a file; return its descriptor. ``access``: O_WRONLY or O_RDWR. Raises OSError if the name is taken."""
     return os.open(name, _CREATE | access, 0o600, dir_fd=shard)
 
 
 def open_file(name: str, shard: int) -> int:
-    """A descriptor to read a log with; OSError if it is anything but a regular file. Never blocks."""
+    """Open a log to read; return its descriptor. Raises OSError unless it is a regular file. Never blocks."""
     fd = os.open(name, _READ, dir_fd=shard)
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
@@ -187,7 +187,7 @@ def open_file(name: str, shard: int) -> int:
 
 
 def files_of(shard: int, job_id: str) -> Files:
-    """A job's (log files, segments) in this directory, oldest first; links and the like are no files."""
+    """Return a job's (log files, segments) in this directory, oldest first; skips links and other non-files."""
     prefix = f"{job_id}."
     runs: list[Run] = []
     segments: list[Segment] = []

@@ -1,4 +1,4 @@
-"""Lists a job's log files again only when their directory has changed, for a follower that asks often."""
+"""Caches the list of a job's log files until their directory changes, for a follower that asks often."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import NamedTuple
 from queuectl.logs import layout
 
 SETTLING_SECONDS = 2.0
-"""A directory's time of change may stay the same through several changes as short as this apart."""
+"""A directory's modification time may stay the same through several changes within this time."""
 
 
 class _Listing(NamedTuple):
     changed_ns: int
     since: float
-    """When this time of change was first seen, by the monotonic clock."""
+    """When this modification time was first seen, by the monotonic clock."""
 
     settled: bool
     files: layout.Files
 
 
 class CachedListing:
-    """Gives what `layout.files_of` gives at this moment, for one job.
+    """Returns the current result of `layout.files_of` for one job.
 
-    The directory is read when its time of change differs from the last one, and each time until that time is older
-    than the file system's clock is coarse. Only then does the same time mean the same files.
+    It reads the directory when its modification time has changed, and every time until that time is older than the
+    granularity of the file system's clock. Only then does an equal time prove that the files are the same.
     """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, int], _Listing] = {}
 
     def __call__(self, shard: int, job_id: str) -> layout.Files:
-        status = os.fstat(shard)  # before the directory is read: a change in between is seen the next time
+        status = os.fstat(shard)  # before reading the directory, so that the next call sees a change in between
         directory = (status.st_dev, status.st_ino)
         known, now = self._known.get(directory), time.monotonic()
         if known is None or known.changed_ns != status.st_mtime_ns:

@@ -1,4 +1,4 @@
-"""Reads the logs of a job: which runs there are, and what one of them printed."""
+"""Reads a job's logs: lists its runs, and returns what one of them printed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class LogFile(NamedTuple):
-    """One run's log. ``size`` is what ``read`` would give of it now, in bytes."""
+    """One run's log. ``size`` is the number of bytes that ``read`` would return now."""
 
     path: Path
     attempt: int
@@ -25,9 +25,9 @@ class LogFile(NamedTuple):
 
 
 def attempts(home: str | os.PathLike[str], job_id: str) -> list[LogFile]:
-    """The logs of a job, oldest run first; a run that printed nothing has none.
+    """Return a job's logs, oldest run first; a run that printed nothing has none.
 
-    InvalidInput if the id isn't one, BadConfiguration if the logs can't be read.
+    Raises InvalidInput for an invalid id, BadConfiguration if the logs can't be read.
     """
     layout.check_id(job_id)
     files: list[LogFile] = []
@@ -48,11 +48,11 @@ def read(
     last_lines: int | None = None,
     last_bytes: int | None = None,
 ) -> Iterator[bytes]:
-    """What the newest run (of this attempt, or the one with this fence) printed, in chunks of at most 64 KiB.
+    """Yield what the newest run (of this attempt, or with this fence) printed, in chunks of at most 64 KiB.
 
-    ``last_lines`` or ``last_bytes`` (not both) gives only that much of the end, without reading the rest.
-    Nothing comes if there is no such log. A log that still grows is read as it is at the first chunk.
-    Errors are those of ``attempts``.
+    ``last_lines`` or ``last_bytes`` (not both) yields only that much of the end, without reading the rest. Yields
+    nothing if there is no such log. A growing log is read as it is at the first chunk.
+    Raises the errors of ``attempts``.
     """
     layout.check_id(job_id)
     return _read(home, job_id, attempt, fence, last_lines, last_bytes)
@@ -82,9 +82,9 @@ def _read(
 
 @contextlib.contextmanager
 def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[list[layout.Shard]]:
-    """The directories that may have logs of this job, open for the block; those that are there.
+    """Open, for the block, those directories that exist and may have logs of this job.
 
-    A file that is gone ends the block in silence, any other OSError becomes BadConfiguration.
+    A missing file ends the block silently; any other OSError becomes BadConfiguration.
     """
     shards: list[layout.Shard] = []
     try:
@@ -98,7 +98,7 @@ def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[list[layout.S
         folder = Path(home) / "logs" / layout.shard_of(job_id)
         raise BadConfiguration(
             f"The logs of {job_id} in {folder} can't be read: {error.strerror or error}.",
-            f"ls -ld {folder.parent} {folder}  shows what is in the way; links are not followed there",
+            f"ls -ld {folder.parent} {folder}  shows why; links are not followed there",
         ) from error
     finally:
         for shard in shards:
@@ -108,7 +108,7 @@ def reading(home: str | os.PathLike[str], job_id: str) -> Iterator[list[layout.S
 def runs_of(
     shards: list[layout.Shard], job_id: str, attempt: int | None = None, files_of: Lister | None = None
 ) -> dict[layout.Run, layout.Shard]:
-    """The runs (of one attempt, if given) that have a log, oldest first, and where it is.
+    """Return the runs (of one attempt, if given) that have a log, oldest first, with their directories.
 
     ``files_of`` lists a directory instead of `layout.files_of`.
     """

@@ -1,4 +1,4 @@
-"""Removes logs: at once with their jobs, or later when their jobs have gone from the server."""
+"""Removes logs: together with their jobs, or later, after the jobs have gone from the server."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from queuectl.logs import layout
 
-_BATCH = 500  # ids a question
+_BATCH = 500  # ids per call of `exists`
 _SHARD = re.compile(r"[0-9a-f]{2}|[0-9a-f]{4}")
 
 
 def remove(home: str | os.PathLike[str], job_ids: Iterable[str]) -> int:
-    """Remove all logs of these jobs, and say how many files that were.
+    """Remove all logs of these jobs; return the number of files removed.
 
-    What is no id has no log, and is passed over: a stranger may have put it into the server. A file that can't be
-    removed stays. Each directory that may have one of these logs is read once.
+    Skips invalid ids, which other software may have put into the server: they have no logs. A file that can't be
+    removed stays. Each directory that may hold one of these logs is read once.
     """
     shards: dict[str, set[str]] = defaultdict(set)
     for job_id in filter(layout.is_id, job_ids):
@@ -35,10 +35,10 @@ def remove(home: str | os.PathLike[str], job_ids: Iterable[str]) -> int:
 
 
 class LogSweeper:
-    """Removes, a little at a time, logs whose jobs are gone and which nobody wrote to for some time.
+    """Removes, a little at a time, logs whose jobs are gone and that nobody has written to for some time.
 
-    ``exists`` says for at most 500 ids a call which the server still has, in the same order. A directory that has
-    become empty goes, too.
+    ``exists`` takes at most 500 ids and says, in the same order, which of them the server still has. Empty
+    directories are removed too.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class LogSweeper:
 
     @property
     def position(self) -> str:
-        """The directory that is checked next, "" between two passes."""
+        """The directory to check next; "" between two passes."""
         return self._shards[self._next] if self._next < len(self._shards) else ""
 
     def sweep(self, now: float, budget: int = 1000) -> int:
-        """Check whole directories until these are ``budget`` files or more, and say how many were removed.
+        """Check whole directories until they add up to at least ``budget`` files; return the number removed.
 
-        ``now`` is Unix time, by the clock of the file system. A call after the end of a pass begins the next one.
-        What ``exists`` raises goes through, and those directories are checked again.
+        ``now`` is Unix time, by the file system's clock. A call after the end of a pass begins the next one.
+        Errors of ``exists`` propagate, and the next call checks those directories again.
         """
         try:
             descriptor = layout.open_logs(self._home)
@@ -88,7 +88,7 @@ class LogSweeper:
         return removed
 
     def _gone(self, ids: set[str]) -> set[str]:
-        """Those of these ids that the server does not have."""
+        """Return the ids that the server does not have."""
         ordered = sorted(ids)
         gone: set[str] = set()
         for start in range(0, len(ordered), _BATCH):
@@ -98,7 +98,7 @@ class LogSweeper:
 
 
 def _old_logs(logs: int, shard: str, latest: float) -> tuple[int, list[str]]:
-    """(number of logs in this directory, names of those that were last written before ``latest``)"""
+    """Return the number of logs in this directory, and the names of those last written before ``latest``."""
     try:
         descriptor = layout.open_shard_in(logs, shard)
     except OSError:
@@ -109,7 +109,7 @@ def _old_logs(logs: int, shard: str, latest: float) -> tuple[int, list[str]]:
 
 
 def _remove_from(logs: int, shard: str, names: list[str]) -> int:
-    """Remove these logs, and the directory if it is empty."""
+    """Remove these logs, and the directory if it is then empty."""
     removed = 0
     if names:
         with contextlib.suppress(OSError), _closing(layout.open_shard_in(logs, shard)) as directory:
@@ -128,7 +128,7 @@ def _closing(descriptor: int) -> Iterator[int]:
 
 
 def _id_of(name: str) -> str:
-    """The job a file belongs to; "" for a foreign file."""
+    """Return the id of the job a file belongs to; "" for a foreign file."""
     found = layout.parse(name)
     if found is None:
         return ""

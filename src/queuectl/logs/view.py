@@ -1,4 +1,4 @@
-"""What one run's log holds at one moment, as one piece, while it is written or after."""
+"""A consistent snapshot of one run's log, during the run or after."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from queuectl.logs import layout
 
-_TRIES = 20  # segments can be replaced between listing and opening them, but hardly as often as this
+_TRIES = 20  # segments can be replaced between listing and opening, but hardly this often
 _GAP_BYTES_MAX = 100
-_BLOCK_BYTES = 64 * 1024  # read at once in search of a line's start
+_BLOCK_BYTES = 64 * 1024  # read at once to find the start of a line
 
 Lister = Callable[[int, str], layout.Files]
 
@@ -20,14 +20,14 @@ class _Piece(NamedTuple):
     size: int
     fd: int
     offset: int
-    text: bytes = b""  # instead of a file's bytes
+    text: bytes = b""  # in place of a file's bytes
 
 
 class View:
-    """``size`` bytes that stay the same until ``close``: head, gap line, tail, or all of a short log.
+    """``size`` bytes that stay the same until ``close``: head, gap line and tail, or all of a short log.
 
-    ``head`` is the number of bytes before the gap, ``left_out`` of those in it (0: there is no gap, and
-    ``head`` is all), ``limit`` the bound if the log tells (else 0).
+    ``head`` is the number of bytes before the gap, ``left_out`` the number of bytes that it replaces (0: there is
+    no gap, and ``head`` is everything). ``limit`` is the run's limit if the log shows it, else 0.
     """
 
     def __init__(self, files: contextlib.ExitStack, pieces: list[_Piece], left_out: int, limit: int) -> None:
@@ -48,7 +48,7 @@ class View:
         self._files.close()
 
     def start_of_last(self, lines: int) -> int:
-        """The offset at which the last ``lines`` lines start; a newline at the very end begins no line."""
+        """Return the offset where the last ``lines`` lines start; a newline at the very end begins no line."""
         if lines <= 0:
             return self.size
         end = self.size - 1
@@ -71,7 +71,7 @@ class View:
         return b"".join(parts)
 
     def read(self, offset: int, count: int) -> bytes:
-        """Up to ``count`` bytes from ``offset`` on, perhaps fewer; b"" only at the end."""
+        """Return up to ``count`` bytes from ``offset``, perhaps fewer; b"" only at the end."""
         for piece in self._pieces:
             if offset < piece.size:
                 count = min(count, piece.size - offset)
@@ -83,17 +83,17 @@ class View:
 
 
 def open_view(shard: int, run: layout.Run, limit: int = 0, files_of: Lister | None = None) -> View:
-    """The log of a run in the directory ``shard``; ``limit`` if an earlier view told it.
+    """Open the log of a run in the directory ``shard``. Pass ``limit`` if an earlier view has shown it.
 
     ``files_of`` lists the directory instead of `layout.files_of`.
 
-    OSError if the file is gone, or isn't one that may be read.
+    Raises OSError if the file is gone, or isn't one that may be read.
     """
     with contextlib.ExitStack() as files:
         main = _open(files, run.name, shard)
         for _ in range(_TRIES):
-            # The size after a listing and before the segments' sizes: if by then the tail is being
-            # appended, these are final, and if it has been, the segments are gone or the size tells.
+            # Take the size after listing the segments and before taking theirs. If the tail is being appended by
+            # then, their sizes are final. If it has been appended, the segments are gone or the size shows it.
             segments = _segments(shard, run, files_of)
             size = os.fstat(main).st_size
             if not segments and _segments(shard, run, files_of):
@@ -121,7 +121,7 @@ def _open(files: contextlib.ExitStack, name: str, shard: int) -> int:
 
 
 def _assemble(main: int, size: int, limit: int, starts: list[int], fds: list[int]) -> tuple[list[_Piece], int]:
-    """(pieces of the view, bytes left out), from the log file, ``size`` bytes of it, and its segments."""
+    """Return the view's pieces and the bytes left out, from ``size`` bytes of the log file and its segments."""
     head = layout.halves(limit)[0]
     if fds:
         sizes = [os.fstat(fd).st_size for fd in fds]

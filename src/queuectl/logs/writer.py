@@ -1,4 +1,4 @@
-"""Writes what one run of a job prints, within bounds, and never stands in the job's way."""
+"""Writes what one run of a job prints, within limits, and never holds up the job."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import os
 from queuectl.errors import InvalidInput
 from queuectl.logs import layout
 
-# Small limits still get segments of a useful size, or a job that prints much would create files all the time.
+# Even with a small limit, segments get a useful size; else a job that prints much would create files all the time.
 SEGMENT_BYTES_MIN = 1024 * 1024
 _COPY_BYTES = 256 * 1024
 _TRIES = 5
 
 
 class LogWriter:
-    """The log of one run. Making one touches no disk; the file is created with the first byte.
+    """The log of one run. The constructor touches no disk; the first byte creates the file.
 
-    ``attempt`` counts from 1; ``fence`` is the claim's, unique for the job. ``limit_bytes`` (1 or more,
-    default 16 MiB) bounds what is kept, see ``layout``; while a run goes on, up to twice that is on disk,
-    or the limit and 2 MiB if that is more. InvalidInput on any other value.
+    ``attempt`` counts from 1; ``fence`` is the claim's, unique for the job. ``limit_bytes`` (1 or more, default
+    16 MiB) limits what is kept, see ``layout``. During a run, up to twice that is on disk, or the limit and 2 MiB
+    if that is more. Raises InvalidInput for any other value.
 
-    No other error is raised. The first one of the file system is remembered in ``error``, a sentence with
-    the path, and from then on output is counted in ``bytes_seen`` and dropped.
+    It raises no other error. It keeps the first file system error in ``error``, a sentence with the path; from then
+    on it counts output in ``bytes_seen`` and drops it.
 
-    Not for two threads at once.
+    Not thread-safe.
     """
 
     __slots__ = ("_closed", "_end", "_fd", "_home", "_limit", "_main", "_room", "_run", "_segments",
@@ -45,15 +45,15 @@ class LogWriter:
         self._limit = limit_bytes
         self._main = -1
         self._segments: list[tuple[int, int]] = []  # (start, descriptor), at most two, oldest first
-        self._fd = -1  # of the file that takes the next byte
+        self._fd = -1  # the file that takes the next byte
         self._room = 0  # bytes that still fit into it
-        self._end = 0  # bytes stored so far, those dropped again included
+        self._end = 0  # bytes stored so far, including those dropped again
         self._closed = False
         self.bytes_seen = 0
         self.error: str | None = None
 
     def write(self, data: bytes) -> None:
-        """Keep these bytes exactly as they are, as far as the limit and the disk allow."""
+        """Store these bytes unchanged, as far as the limit and the disk allow."""
         self.bytes_seen += len(data)
         if self._closed or self.error is not None:
             return
@@ -63,9 +63,9 @@ class LogWriter:
             self._remember(error)
 
     def close(self) -> None:
-        """Make the log one file, whatever it took to write it; a second call does nothing.
+        """Join the log's files into one. A second call does nothing.
 
-        After an error the files stay as they are: joining them needs room, and readers do without.
+        After an error the files stay as they are: joining them needs space, and readers can do without.
         """
         if self._closed:
             return
@@ -93,7 +93,7 @@ class LogWriter:
             try:
                 self._create_next_file()
                 return
-            except FileNotFoundError:  # the sweeper has just removed an empty directory
+            except FileNotFoundError:  # the sweeper has just removed the empty directory
                 if not left:
                     raise
 
@@ -138,7 +138,7 @@ class LogWriter:
     def _close(self, fd: int) -> None:
         try:
             os.close(fd)
-        except OSError as error:  # some file systems only now say that the disk is full
+        except OSError as error:  # some file systems report a full disk only now
             self._remember(error)
 
     def _remember(self, error: OSError) -> None:

@@ -1,14 +1,14 @@
-"""One connection to a Redis or Valkey server: commands out, replies in, over ``hiredis``.
+"""One connection to a Redis or Valkey server: sends commands and reads replies with ``hiredis``.
 
-It exists because importing redis-py costs every ``queuectl`` command 125 ms. It speaks RESP2, retries
-nothing and keeps no pool; after any failure the connection is closed, because a reply that comes late
-would be taken for the answer to a later command.
+It exists because importing redis-py costs every ``queuectl`` command 125 ms. It speaks RESP2, retries nothing and
+has no pool. After any failure it closes the connection, because a late reply would be taken for the answer to a
+later command.
 """
 
 from __future__ import annotations
 
-# The C module under socket, a private name: importing socket itself (selectors, an enum of every
-# constant) adds 2.5 ms to a command's 45, measured on whole processes with click loaded.
+# The C module behind socket, a private name: importing socket itself (selectors, an enum of every constant) adds
+# 2.5 ms to a command's 45, measured on whole processes with click loaded.
 import _socket
 import select
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from queuectl.storage.url import RedisURL
 
     Command: TypeAlias = tuple[bytes | str | int | float, ...]
-    # bytes, int, None, hiredis.ReplyError, or a list of them: what the command sent says which.
+    # bytes, int, None, hiredis.ReplyError, or a list of them; the command determines which.
     Reply: TypeAlias = Any
 
 _CHUNK_BYTES = 65536
@@ -33,16 +33,15 @@ _WHERE_HINT = "Where the address comes from: queuectl config show --origin"
 
 
 class Connection:
-    """An open connection, used by one thread at a time, in one of two ways.
+    """An open connection. One thread at a time uses it, in one of two ways.
 
-    *Calls*: ``exchange`` sends commands and waits for their replies. *Event loops*: ``send`` and
-    ``receive`` never wait; watch ``fileno()`` for reading, and for writing while ``wants_write``. Before
-    changing from one way to the other, every reply that is due must have been taken.
+    *Calls*: ``exchange`` sends commands and waits for their replies. *Event loops*: ``send`` and ``receive`` never
+    wait; watch ``fileno()`` for reading, and for writing while ``wants_write``. Take all pending replies before you
+    switch from one way to the other.
 
-    Replies are bytes, int, None, lists of them, or ``hiredis.ReplyError`` where the server refused a
-    command: that is returned in its place, not raised. What is raised is ServerUnreachable, when the
-    server doesn't answer, hangs up or isn't a Redis server, and BadConfiguration, when it wants another
-    password; both close the connection.
+    Replies are bytes, int, None, lists of them, or ``hiredis.ReplyError`` if the server refused a command; that one
+    is returned, not raised. The methods raise ServerUnreachable if the server doesn't answer, hangs up or isn't a
+    Redis server, and BadConfiguration if it wants another password; both close the connection.
     """
 
     def __init__(self, sock: _socket.socket, url: RedisURL, timeout_seconds: float) -> None:
@@ -59,10 +58,10 @@ class Connection:
 
     @classmethod
     def open(cls, url: RedisURL, *, timeout_seconds: float = 5.0) -> Connection:
-        """Connect, and enter with the password and database of the URL.
+        """Connect, and log in with the password and database of the URL.
 
-        ``timeout_seconds`` is how long to wait for each step of connecting, and afterwards the longest
-        silence that ``exchange`` bears. Raises ServerUnreachable and BadConfiguration.
+        ``timeout_seconds`` is how long to wait for each step of connecting, and later the longest silence that
+        ``exchange`` accepts. Raises ServerUnreachable and BadConfiguration.
         """
         connection = cls(_connect(url, timeout_seconds), url, timeout_seconds)
         commands: list[Command] = []
@@ -80,9 +79,9 @@ class Connection:
     def exchange(self, commands: Sequence[Command], *, timeout_seconds: float | None = None) -> list[Reply]:
         """Send the commands as one pipeline and wait for all their replies.
 
-        ``timeout_seconds`` is the longest silence in between, by default that of ``open``; give more
-        than a blocking command's own time-out. A pipeline may be of any size: replies are read while
-        the rest is still being sent, so neither side can wait for the other for ever.
+        ``timeout_seconds`` is the longest silence in between, by default that of ``open``. It must exceed the
+        timeout of a blocking command. A pipeline may have any size: we read replies while still sending, so the two
+        sides can't deadlock.
         """
         self._require_open()
         self._unsent += _pack(commands)
@@ -100,18 +99,18 @@ class Connection:
                     self._take(replies, len(commands))
                     if len(replies) < len(commands):
                         raise self._lost(ended)
-        except BaseException:  # Ctrl-C as well: it leaves replies on their way
+        except BaseException:  # Ctrl-C too: replies are still on their way
             self.close()
             raise
 
     def send(self, commands: Sequence[Command]) -> None:
-        """Send what the socket takes at once, and keep the rest for ``flush``."""
+        """Send what the socket accepts at once, and keep the rest for ``flush``."""
         self._require_open()
         self._unsent += _pack(commands)
         self.flush()
 
     def flush(self) -> None:
-        """Go on sending what is kept; call it when the socket can be written."""
+        """Send more of the rest; call this when the socket can be written."""
         try:
             self._write()
         except BaseException:
@@ -124,13 +123,13 @@ class Connection:
         return bool(self._unsent)
 
     def receive(self) -> list[Reply]:
-        """All replies that are complete by now, perhaps none."""
+        """Return all complete replies, perhaps none."""
         self._require_open()
         replies: list[Reply] = []
         try:
             ended = self._read()
             self._take(replies)
-            # Replies that came before the end are good; the next call will meet the end again.
+            # Replies that came before the end are valid; the next call will reach the end again.
             if ended and not replies:
                 raise self._lost(ended)
         except BaseException:
@@ -139,17 +138,17 @@ class Connection:
         return replies
 
     def fileno(self) -> int:
-        """The socket's descriptor for select and poll; -1 once closed."""
+        """Return the socket's descriptor for select and poll; -1 once closed."""
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Hang up. Closing twice does no harm."""
+        """Close the connection. Closing twice does no harm."""
         self._socket.close()
         self._unsent.clear()
 
     @property
     def closed(self) -> bool:
-        """Whether this connection has ended, by ``close`` or by a failure."""
+        """Whether ``close`` or a failure has closed this connection."""
         return self._socket.fileno() < 0
 
     def _write(self) -> None:
@@ -159,21 +158,21 @@ class Connection:
         except self._would_block:
             pass
         except (BrokenPipeError, ConnectionResetError):
-            # A server that hangs up says why first. That is still to be read, and the end after it.
+            # A server that hangs up says why first: let the caller read that, and then the end.
             self._unsent.clear()
         except OSError as error:
             raise self._lost(_reason(error)) from None
 
     def _read(self) -> str:
-        """Feed the parser all that has come in. Returns why nothing more will come, or an empty text."""
+        """Feed all incoming data to the parser. Returns why no more will come, or an empty text."""
         try:
             while True:
                 data = self._socket.recv(_CHUNK_BYTES)
                 if not data:
                     return "it closed the connection"
                 self._reader.feed(data)
-                # A short read emptied a plain socket. TLS may still hold a decrypted record, which poll
-                # can't see, and has to be read until it would block.
+                # A short read emptied a plain socket. TLS may still hold a decrypted record that poll can't see, so
+                # read until it would block.
                 if len(data) < _CHUNK_BYTES and not self._url.tls:
                     return ""
         except self._would_block:
@@ -200,7 +199,7 @@ class Connection:
             ) from None
 
     def _check_welcome(self, refusal: str) -> None:
-        """Raise if the first reply of all refuses us rather than a command."""
+        """Raise if the very first reply rejects the connection rather than a command."""
         if refusal.startswith("NOAUTH"):
             raise _not_let_in(self._url, refusal)
         if refusal.startswith(("DENIED", "ERR max number of clients")):
@@ -209,7 +208,7 @@ class Connection:
             )
 
     def _wait(self, timeout_seconds: float) -> None:
-        """Wait until the socket can be read, or written if something is kept."""
+        """Wait until the socket can be read, or written if data is kept."""
         self._poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
         if not self._poll.poll(timeout_seconds * 1000):
             raise self._lost(f"no answer within {timeout_seconds:g} s")
@@ -223,7 +222,7 @@ class Connection:
 
 
 def _pack(commands: Sequence[Command]) -> bytes:
-    # Its type stub says a tuple of one.
+    # hiredis's type stub allows only a tuple of one.
     return b"".join([hiredis.pack_command(command) for command in commands])  # type: ignore[arg-type]
 
 
@@ -237,11 +236,11 @@ def _connect(url: RedisURL, timeout_seconds: float) -> _socket.socket:
             return plain
         import socket
 
-        # Not the socket of _connect_tcp itself: ssl asks for one of the public class.
+        # Not the socket of _connect_tcp itself: ssl requires one of the public class.
         public = socket.socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
         public.settimeout(timeout_seconds)
         return context.wrap_socket(public, server_hostname=url.host)
-    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that can't be one
+    except (OSError, UnicodeError) as error:  # UnicodeError: an impossible host name
         hint = _ping_hint(url)
         if hasattr(error, "verify_message"):
             hint = "Name the authority that signed its certificate: rediss://HOST?ssl_ca_certs=FILE"
@@ -255,8 +254,8 @@ def _connect_unix(path: str, timeout_seconds: float) -> _socket.socket:
         try:
             sock.connect(path)
         except BlockingIOError:
-            # The server's backlog is full. Only a blocking connect waits for a place, and only this
-            # option, a C struct timeval, limits that wait.
+            # The server's backlog is full. Only a blocking connect waits for a place, and only this option, a C
+            # struct timeval, limits that wait.
             import struct
 
             limit = struct.pack("ll", int(timeout_seconds), int(timeout_seconds % 1 * 1e6))
@@ -291,11 +290,11 @@ def _connect_tcp(host: str, port: int, timeout_seconds: float) -> _socket.socket
 
 
 def _keep_alive(sock: _socket.socket) -> None:
-    """Notice within a minute that a silent server's machine is gone: an event loop has no time-out."""
+    """Notice within a minute that a silent server's machine is gone: an event loop has no timeout."""
     sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
     for name, value in (
         ("TCP_KEEPIDLE", 30),
-        ("TCP_KEEPALIVE", 30),  # the same, as macOS calls it
+        ("TCP_KEEPALIVE", 30),  # macOS's name for it
         ("TCP_KEEPINTVL", 10),
         ("TCP_KEEPCNT", 3),
     ):
@@ -312,7 +311,7 @@ def _tls_context(url: RedisURL) -> ssl.SSLContext:
         if not url.verify:
             context.verify_mode = ssl.CERT_NONE
         if url.certfile is not None:
-            # An empty password: a key that needs one must fail, not stop to ask the terminal.
+            # An empty password, so that a key that needs one fails instead of prompting on the terminal.
             context.load_cert_chain(url.certfile, url.keyfile, password="")
     except OSError as error:
         raise BadConfiguration(
@@ -331,7 +330,7 @@ def _would_block_errors(url: RedisURL) -> tuple[type[OSError], ...]:
 
 
 def _reason(error: Exception) -> str:
-    """Why a connection failed, in words."""
+    """Say why a connection failed."""
     if hasattr(error, "verify_message"):
         return f"its certificate isn't trusted ({error.verify_message})"
     if isinstance(error, BlockingIOError):
@@ -353,9 +352,9 @@ def _ping_hint(url: RedisURL) -> str:
 
 
 def _not_let_in(url: RedisURL, refusal: str) -> QueuectlError:
-    """The error for a refused AUTH or SELECT.
+    """Return the error for a refused AUTH or SELECT.
 
-    Little of the server's own text is repeated: some servers quote the command, password and all.
+    It repeats little of the server's text, because some servers quote the command with its password.
     """
     code = refusal.partition(" ")[0]
     if code in ("BUSY", "LOADING"):

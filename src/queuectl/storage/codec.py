@@ -1,4 +1,4 @@
-"""Job and worker <-> the fields of their hashes, and how plain values are written. All are bytes on the server."""
+"""Converts jobs and workers to and from the fields of their hashes. On the server, all values are bytes."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SETTING_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_
 _JOB_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to == JOB)
 
 LEASE_FIELDS = ("command", "form", "cwd", "env", "queue", "attempts", PACKED_FIELD, *_SETTING_FIELDS)
-"""Fields of the hash that a claim gives back, in this order."""
+"""The fields of the hash that a claim returns, in this order."""
 
 _LARGEST = 1e11
-"""No time or number of seconds is larger, in 3,000 years; NaN and infinity are none at all."""
+"""The largest time or number of seconds that we accept (3,000 years); we reject NaN and infinity."""
 
 
 def mapping(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    """``[field, value, field, value ...]`` as a mapping."""
+    """Convert ``[field, value, field, value ...]`` to a mapping."""
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
-    """A claim's row ``[id, fence, *LEASE_FIELDS]``; RecordInvalid if no job can be run from it."""
+    """Decode a claim's row ``[id, fence, *LEASE_FIELDS]``; raise RecordInvalid if it describes no runnable job."""
     job_id, fence, command, form, cwd, env, queue, attempts, *options = reply
     try:
         form_text = form.decode() if form else SHELL
@@ -72,7 +72,7 @@ def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
 
 @lru_cache(maxsize=64)
 def _options_from(packed: bytes | None, *settings: bytes | None) -> JobOptions:
-    # Cached: most jobs share their options, and checking them costs as much as all the rest of a lease.
+    # Cached: most jobs share their options, and checking them costs as much as the rest of a lease.
     values: dict[str, object] = {
         name: value.decode() for name, value in zip(_SETTING_FIELDS, settings, strict=True) if value
     }
@@ -92,9 +92,9 @@ def _count(value: bytes) -> int:
 
 
 def job_from(job_id: str, fields: Fields) -> Job:
-    """A job from its whole hash; RecordInvalid names the first field that can't be read.
+    """Decode a job from its whole hash; RecordInvalid names the first unreadable field.
 
-    Fields that are missing take the defaults, so that a hash with just ``status`` and ``command`` is a job.
+    Missing fields get the defaults, so a hash with just ``status`` and ``command`` is a job.
     """
     state = _read(fields, "status", lambda value: JobState(value.decode()), None)
     if state is None:
@@ -121,7 +121,7 @@ def job_from(job_id: str, fields: Fields) -> Job:
 
 def _all_options_from(fields: Fields) -> JobOptions:
     for name in (*_SETTING_FIELDS, *_JOB_FIELDS):
-        _read(fields, name, _reader(OPTIONS[name]), None)  # names the field that can't be read
+        _read(fields, name, _reader(OPTIONS[name]), None)  # raises with the name of the unreadable field
     packed = fields.get(PACKED_FIELD.encode())
     options = _read({PACKED_FIELD.encode(): packed or b""}, PACKED_FIELD, _options_from_packed, JobOptions())
     values: dict[str, object] = dict(options.given)
@@ -142,7 +142,7 @@ def _standing_from(state: JobState, fields: Fields) -> Waiting | Running | Retry
     if state is JobState.PROCESSING:
         started_at = _read(fields, "started_at", _finite, None)
         worker, owner = _text(fields, "worker"), _text(fields, "owner")
-        # Until the first heartbeat only the runner is known; the worker may be one of an attempt before.
+        # Until the first heartbeat only the runner is known; the worker may be the previous attempt's.
         return Running(worker if worker.startswith(owner) else owner, _host_of(owner), started_at)
     if state is JobState.FAILED:
         return Retrying(_read(fields, "next_retry_at", _finite, None))
@@ -154,11 +154,11 @@ def _standing_from(state: JobState, fields: Fields) -> Waiting | Running | Retry
 def _last_from(state: JobState, fields: Fields) -> Attempt | None:
     exit_code = _read(fields, "exit_code", int, None)
     cause = "" if state is JobState.COMPLETED else _text(fields, "cause")
-    # Versions before 0.2 wrote a sentence alone.
+    # Versions before 0.2 wrote only a sentence.
     detail = _text(fields, "detail") or ("" if cause or state is JobState.COMPLETED else _text(fields, "reason"))
     if exit_code is None and not cause and not detail:
         return None
-    if state is JobState.PROCESSING:  # worker and start are the next attempt's
+    if state is JobState.PROCESSING:  # worker and start belong to the next attempt
         return Attempt("", "", None, exit_code, cause, detail)
     started_at = _read(fields, "started_at", _finite, None)
     host = _host_of(_text(fields, "owner"))
@@ -166,12 +166,12 @@ def _last_from(state: JobState, fields: Fields) -> Attempt | None:
 
 
 def _host_of(runner: str) -> str:
-    """The host is the first part of a runner's name: ``web1-3fa2c1``."""
+    """Return the host, the first part of a runner's name: ``web1-3fa2c1``."""
     return runner.rpartition("-")[0]
 
 
 def worker_from(name: str, fields: Fields) -> WorkerInfo:
-    """A worker from its hash."""
+    """Decode a worker from its hash."""
     return WorkerInfo(
         name=name,
         status=_text(fields, "status"),

@@ -1,4 +1,4 @@
-"""How a connection to the configured server is made: the embedded one is started when it is not up."""
+"""Connects to the configured server, and starts the embedded one if it isn't running."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from queuectl.settings import Settings
 
 OLDEST_SERVER = (7, 0)
-"""Redis 7.0 brought script flags and shard channels, which every transition uses."""
+"""Redis 7.0 introduced script flags and sharded channels, which every transition uses."""
 
 
 def server_url(settings: Settings) -> RedisURL:
-    """The address of the configured server; the embedded one's socket when none is named."""
+    """Return the address of the configured server; the embedded one's socket if none is configured."""
     if settings.redis_url:
         return parse(settings.redis_url)
     return RedisURL(path=socket_path(settings.home))
 
 
 def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Connection:
-    """A connection to the configured server; see the errors of `Connection.open`."""
+    """Connect to the configured server; raises the errors of `Connection.open`."""
     url = server_url(settings)
     if settings.redis_url:
         if not settings.insecure_redis:
@@ -42,11 +42,11 @@ def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Conn
 
 
 def _refuse_open_door(url: RedisURL) -> None:
-    """Whoever can write to the server can run commands wherever there is a worker."""
+    """Anybody who can write to the server can run commands on every machine with a worker."""
     if url.path or url.password or url.certfile or url.host == "localhost" or _is_loopback(url.host):
         return
     raise BadConfiguration(
-        f"The server {url.redacted()} has no password: whoever reaches it could run commands here.",
+        f"The server {url.redacted()} has no password: anybody who reaches it could run commands here.",
         "Give it one, as in redis://:PASSWORD@HOST:PORT/0. If only you can reach it: --insecure-redis",
     )
 
@@ -57,14 +57,14 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False  # a name: where it leads may change
+        return False  # a name, which may resolve elsewhere later
 
 
 def _check(connection: Connection, url: RedisURL) -> None:
     """Refuse a server that would lose or refuse jobs: too old, a replica, or one that evicts keys."""
     (info,) = connection.exchange([("INFO",)])
     if isinstance(info, Exception):
-        return  # not permitted to ask; a problem shows at the first write
+        return  # we may not ask; a problem shows at the first write
     facts = dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
     address = url.redacted()
     version = facts.get("redis_version", "7.0")

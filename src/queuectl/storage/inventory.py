@@ -1,4 +1,4 @@
-"""Everything that a namespace holds, for `fsck` alone: the one place that walks the whole server."""
+"""Lists everything in a namespace, only for `fsck`: no other code walks the whole server."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
 
 STEP = 1000
-"""Ids of a list in one read."""
+"""Ids per read of a list."""
 
 
 class Inventory:
     """Walks in small steps, so that the server serves others in between.
 
-    What is there all the time is met, whatever others add and remove meanwhile; what comes or goes is met or not.
+    The walk finds everything that exists throughout, whatever others add and remove. It may or may not find what
+    comes or goes in the meantime.
     """
 
     def __init__(self, storage: RedisStorage) -> None:
         self._storage = storage
 
     def all_ids(self) -> Iterator[str]:
-        """Every id for which the server has anything: hashes, indexes, look-up. The same one may come again."""
+        """Yield every id for which the server has anything: hashes, indexes, look-up. Ids may repeat."""
         prefix = f"{self._storage.keys.namespace}:jobs:"
         for key in self._scan(f"{prefix}*"):
             yield key.removeprefix(prefix)
@@ -32,7 +33,7 @@ class Inventory:
             yield from (item.decode("utf-8", "replace") for item in self._storage.ask("SMEMBERS", key))
 
     def index_items(self, state: JobState) -> Iterator[str]:
-        """The ids in a state's index."""
+        """Return the ids in a state's index."""
         cursor = b"0"
         while True:
             cursor, found = self._storage.ask(
@@ -43,23 +44,23 @@ class Inventory:
                 return
 
     def queued(self) -> Iterator[str]:
-        """The ids in the list ``jobs``; the same one may come again.
+        """Yield the ids in the list ``jobs``; ids may repeat.
 
-        New ids come in at the left and claims take them at the right, so the walk goes from left to right: an id
-        that was not read yet only ever moves away from the left.
+        New ids enter at the left and claims take them at the right, so the walk goes from left to right: an unread
+        id only ever moves away from the left.
         """
         at, items = 0, [""] * STEP
-        while len(items) == STEP:  # a shorter read has reached the end, even if the list grows meanwhile
+        while len(items) == STEP:  # a shorter read has reached the end, even if the list is growing
             items = self._range("jobs", at)
             yield from items
             at += len(items)
 
     def dead_letters(self) -> Iterator[str]:
-        """The ids in the list ``dead_letter``; the same one may come again.
+        """Yield the ids in the list ``dead_letter``; ids may repeat.
 
-        Ids that leave near the left end move the others towards it, so each read goes on behind the last id of the
-        read before, wherever that is now. `prune` moves ids from the right end to the left one: a second walk, up
-        to where the first began, meets those that got past the first.
+        When ids leave near the left end, the others move towards it, so each read continues after the last id of
+        the previous read, wherever that is now. `prune` moves ids from the right end to the left. A second walk, up
+        to where the first began, finds those that slipped past the first.
         """
         first = ""
         for item in self._steady_walk("dead_letter"):

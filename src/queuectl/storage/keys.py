@@ -1,6 +1,6 @@
-"""Names of all keys, what each holds, and how long it lives.
+"""The names of all keys, what each holds, and how long it lives.
 
-The scripts build the same names in ``lua/include/keys.lua``; a test holds the two together.
+The scripts build the same names in ``lua/include/keys.lua``; a test checks that the two agree.
 
 ==========================  ===========  ==============================================================
 key                         type         holds; lives until
@@ -42,26 +42,26 @@ class Keys:
         self.wake = f"{namespace}:wake:default"
 
     def job(self, job_id: str) -> str:
-        """The hash of one job."""
+        """Return the key of a job's hash."""
         return f"{self.namespace}:jobs:{job_id}"
 
     def index(self, state: str) -> str:
-        """The index of a state."""
+        """Return the key of a state's index."""
         name = {"processing": "running", "failed": "retry_queue"}.get(state, f"idx:{state}")
         return f"{self.namespace}:{name}"
 
     def worker(self, name: str) -> str:
-        """The hash of one worker."""
+        """Return the key of a worker's hash."""
         return f"{self.namespace}:worker:{name}"
 
     def control(self, runner: str) -> str:
-        """The list of messages to one runner."""
+        """Return the key of the list of messages to a runner."""
         return f"{self.namespace}:control:{runner}"
 
     def environment(self, digest: str) -> str:
-        """The variables that jobs with this digest share."""
+        """Return the key of the variables that jobs with this digest share."""
         return f"{self.namespace}:env:{digest}"
 
     def done(self, job_id: str) -> str:
-        """The channel on which the end of a watched job is said."""
+        """Return the channel that announces the end of a watched job."""
         return f"{self.namespace}:done:{job_id}"

@@ -1,4 +1,4 @@
-"""A connection's event-loop side: calls go out without waiting, their answers come to callbacks later."""
+"""A connection for event loops: calls return without waiting, and callbacks get the answers later."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class Link:
-    """Collects calls until `flush`, and hands each reply to its callback, in order.
+    """Collects calls until `flush`, and passes each reply to its callback, in order.
 
-    The owner watches `fileno()` for reading, and for writing while `wants_write`. `flush` and
-    `receive` raise ServerUnreachable when the connection is lost; what was not answered may have happened.
+    The owner watches `fileno()` for reading, and for writing while `wants_write`. `flush` and `receive` raise
+    ServerUnreachable when the connection is lost; calls without an answer may or may not have happened.
     """
 
     def __init__(self, connection: Connection, namespace: str) -> None:
@@ -30,7 +30,7 @@ class Link:
 
     @property
     def wants_write(self) -> bool:
-        """Whether something is left to send."""
+        """Whether anything is left to send."""
         return self.connection.wants_write
 
     @property
@@ -39,7 +39,7 @@ class Link:
         return bool(self._outbox) or self.connection.wants_write
 
     def fileno(self) -> int:
-        """The descriptor to watch."""
+        """Return the descriptor to watch."""
         return self.connection.fileno()
 
     def call(self, call: Call[T], then: Callable[[T], None]) -> None:
@@ -55,7 +55,7 @@ class Link:
         self._outbox.append(parts)
 
     def flush(self) -> None:
-        """Send all that was called since the last time, in one go, and what the socket could not take then."""
+        """Send all calls since the last flush at once, and what the socket did not accept then."""
         if self._outbox:
             outbox, self._outbox = self._outbox, []
             self.connection.send(outbox)
@@ -63,12 +63,12 @@ class Link:
             self.connection.flush()
 
     def receive(self) -> None:
-        """Take what has come in and call back; raises QueuectlError for a reply that is an error."""
+        """Read the replies that came in and call back; raise QueuectlError for an error reply."""
         for reply in self.connection.receive():
             call, then = self._sent.popleft()
             if isinstance(reply, Exception):
                 if call and str(reply).startswith("NOSCRIPT"):
-                    # SCRIPT FLUSH, or another server: the script failed as a whole, so it can run again.
+                    # SCRIPT FLUSH, or another server: the script did not run at all, so it can be sent again.
                     self._sent.append((call, then))
                     self._outbox.append(command(call, self._namespace, cached=False))
                     continue
@@ -76,7 +76,7 @@ class Link:
             then(call.parse(reply) if call else reply)
 
     def close(self) -> None:
-        """Close; callbacks that wait are never called."""
+        """Close; pending callbacks are never called."""
         self._sent.clear()
         self.connection.close()
 

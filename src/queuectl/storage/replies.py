@@ -1,4 +1,4 @@
-"""What an error reply of the server means for its user."""
+"""Translates error replies of the server into errors for the user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SCHEMA_HINT = "Update queuectl on this machine: pip install -U queuectl"
 
 
 def error_from(reply: Exception) -> QueuectlError:
-    """The error of our tree for an error reply."""
+    """Return our error for an error reply."""
     text = str(reply)
     code = text.partition(" ")[0]
     if code == "OOM":
@@ -42,5 +42,5 @@ def error_from(reply: Exception) -> QueuectlError:
 
 
 def newer_schema(version: str) -> BadConfiguration:
-    """The server's records were written by a later queuectl."""
+    """Return the error for records that a later queuectl wrote."""
     return BadConfiguration(f"The server's records have version {version}, newer than this queuectl.", _SCHEMA_HINT)

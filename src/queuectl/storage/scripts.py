@@ -1,7 +1,7 @@
 """The Lua scripts: one file per transition, called by its SHA-1.
 
-A script names the shared parts it uses in a line ``-- uses: state config``, and so do these parts: all are put in
-front of its body, each once and after those that it uses itself, behind the ``#!lua`` line that must stay first.
+A script lists the shared parts it uses in a line ``-- uses: state config``, and so do these parts. We put them all
+before its body, each once and after the parts it uses itself, but after the ``#!lua`` line, which must stay first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
 CHUNK = 500
-"""Jobs that one script call handles at most, so that no call holds up the server."""
+"""The most jobs per script call, so that no call blocks the server."""
 
 T = TypeVar("T")
 Argument = str | bytes | int | float
@@ -22,7 +22,7 @@ Command = tuple[Argument, ...]
 
 
 class Call(Generic[T]):
-    """One script, the arguments for it, and how its reply reads."""
+    """One script, its arguments, and the parser for its reply."""
 
     __slots__ = ("arguments", "parse", "script")
 
@@ -33,10 +33,10 @@ class Call(Generic[T]):
 
 
 def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:
-    """The command that runs ``call`` in ``namespace``.
+    """Return the command that runs ``call`` in ``namespace``.
 
-    ``cached``: by digest, for a script that this process has sent before. The first time the whole text
-    goes along, which the server then keeps: a short command so saves a failed try, and loading hashlib.
+    ``cached``: call by digest a script that this process has sent before. The first time we send the whole text,
+    which the server then caches. That saves a short command a failed try, and loading hashlib.
     """
     if cached:
         return ("EVALSHA", digest(call.script), 1, namespace, *call.arguments)
@@ -45,7 +45,7 @@ def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:
 
 @cache
 def source(name: str) -> bytes:
-    """The text of ``lua/<name>.lua`` with its shared parts."""
+    """Return the text of ``lua/<name>.lua`` with its shared parts."""
     shebang, _, body = _read(f"{name}.lua").partition("\n")
     parts: dict[str, str] = {}
     _collect(body, parts)
@@ -53,7 +53,7 @@ def source(name: str) -> bytes:
 
 
 def _collect(text: str, parts: dict[str, str]) -> None:
-    """Add the shared parts that ``text`` uses to ``parts``, name to text, in an order that Lua can read."""
+    """Add the shared parts that ``text`` uses to ``parts``, name to text, dependencies first."""
     uses = next((line for line in text.splitlines() if line.startswith("-- uses:")), "-- uses:")
     for part in uses.removeprefix("-- uses:").split():
         if part not in parts:
@@ -64,7 +64,7 @@ def _collect(text: str, parts: dict[str, str]) -> None:
 
 @cache
 def digest(name: str) -> str:
-    """The SHA-1 of a script's text, under which the server caches it."""
+    """Return the SHA-1 of a script's text, under which the server caches it."""
     import hashlib
 
     return hashlib.sha1(source(name), usedforsecurity=False).hexdigest()
@@ -81,13 +81,13 @@ def due_from(text: bytes) -> float | None:
 
 
 def load_all() -> None:
-    """Read all scripts now: one that is needed when no file can be opened is there already."""
+    """Read all scripts now, so that none must be opened later when there may be no free descriptor."""
     for name in names():
         digest(name)
 
 
 def names() -> Iterable[str]:
-    """The names of all scripts."""
+    """Return the names of all scripts."""
     return sorted(entry.removesuffix(".lua") for entry in os.listdir(_FOLDER) if entry.endswith(".lua"))
 
 

@@ -15,13 +15,13 @@ _ENCODE_HINT = "In user names, passwords and paths write @ : / ? # % as %40 %3A 
 
 
 class RedisURL(NamedTuple):
-    """Where a server is and how to enter: a TCP address, or a Unix socket if ``path`` is given.
+    """A server's address and login: a TCP address, or a Unix socket if ``path`` is given.
 
     ``str()``, ``repr()`` and ``redacted()`` hide the password; the field itself doesn't.
     """
 
     host: str = "localhost"
-    """Name or address, IPv6 without its brackets."""
+    """Name or address; IPv6 without its brackets."""
 
     port: int = 6379
 
@@ -39,22 +39,22 @@ class RedisURL(NamedTuple):
     tls: bool = False
 
     verify: bool = True
-    """Whether the server's certificate has to be valid (``ssl_cert_reqs``)."""
+    """Whether the server's certificate must be valid (``ssl_cert_reqs``)."""
 
     check_hostname: bool = True
-    """Whether the certificate has to be for ``host``; only if ``verify``."""
+    """Whether the certificate must be for ``host``; only if ``verify``."""
 
     ca_certs: str | None = None
-    """File of the authorities to trust; None for the system's."""
+    """File of trusted authorities; None for the system's."""
 
     certfile: str | None = None
-    """File of the certificate that we show, for servers that ask for one."""
+    """File of our own certificate, for servers that require one."""
 
     keyfile: str | None = None
-    """File of the key of ``certfile``; None if it is in the same file."""
+    """File of the key for ``certfile``; None if it is in the same file."""
 
     def redacted(self) -> str:
-        """The URL for messages: ``***`` in place of the password. ``parse`` reads it."""
+        """Return the URL for messages, with ``***`` for the password. ``parse`` accepts it."""
         from urllib.parse import quote
 
         entrance = ""
@@ -84,14 +84,14 @@ class RedisURL(NamedTuple):
 
 
 def parse(text: str) -> RedisURL:
-    """Read ``redis://``, ``rediss://`` (TLS) or ``unix://``; ``valkey://`` and ``valkeys://`` are the same.
+    """Parse ``redis://``, ``rediss://`` (TLS) or ``unix://``; ``valkey://`` and ``valkeys://`` mean the same.
 
         redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]
         rediss://...[?ssl_cert_reqs=none&ssl_check_hostname=false&ssl_ca_certs=FILE&ssl_certfile=FILE&...]
         unix://[[USER]:PASSWORD@]/PATH[?db=DB]
 
-    Raises BadConfiguration. Its message names the part that is wrong, and quotes only what can't be a
-    piece of a password that somebody forgot to percent-encode.
+    Raises BadConfiguration. Its message names the invalid part, and quotes only what can't be part of a password
+    that somebody forgot to percent-encode.
     """
     scheme, found, rest = text.strip().partition("://")
     scheme = scheme.lower()
@@ -105,7 +105,7 @@ def parse(text: str) -> RedisURL:
     address, _, query = rest.partition("?")
     authority, slash, path = address.partition("/")
     entrance, at, place = authority.rpartition("@")
-    # A password that isn't percent-encoded moves the borders between the parts: better no guess at all.
+    # A password that isn't percent-encoded shifts the boundaries between the parts: better not to guess.
     if "#" in rest or "@" in query or ("@" in path and (at or scheme != "unix")):
         raise BadConfiguration("The Redis URL has a # or an @ in the wrong place.", _ENCODE_HINT)
     username, password = _entrance(entrance) if at else (None, None)
@@ -129,7 +129,7 @@ def parse(text: str) -> RedisURL:
 
 
 def _entrance(text: str) -> tuple[str | None, str | None]:
-    """The user name and password in ``USER:PASSWORD``."""
+    """Split ``USER:PASSWORD`` into user name and password."""
     username, colon, password = text.partition(":")
     if username and not colon:
         raise BadConfiguration(
@@ -189,7 +189,7 @@ def _with_tls_options(url: RedisURL, options: dict[str, str]) -> RedisURL:
         raise BadConfiguration("The Redis URL has an option without a value.", "Give one, or leave it out.")
     for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
         if not options.get(name, "/").startswith("/"):
-            # A worker runs each job in a directory of its own, where it would look for the file.
+            # A worker runs each job in the job's directory, where it would look for the file.
             raise BadConfiguration(f"The Redis URL's {name} isn't an absolute path.", f"Write {name}=/...")
     if "ssl_keyfile" in options and "ssl_certfile" not in options:
         raise BadConfiguration("The Redis URL has ssl_keyfile alone.", "Give its ssl_certfile as well.")
@@ -203,7 +203,7 @@ def _with_tls_options(url: RedisURL, options: dict[str, str]) -> RedisURL:
 
 
 def _choice(options: dict[str, str], name: str, choices: dict[str, bool]) -> bool:
-    """What the option says, the first of ``choices`` if it isn't there."""
+    """Return the option's value, or the first of ``choices`` if it isn't given."""
     value = options.get(name, next(iter(choices))).lower()
     if value not in choices:
         raise BadConfiguration(f"The Redis URL's {name} can't be {value!r}.", f"Use one of: {', '.join(choices)}.")
@@ -211,7 +211,7 @@ def _choice(options: dict[str, str], name: str, choices: dict[str, bool]) -> boo
 
 
 def _text(encoded: str) -> str:
-    """Percent-decoded text."""
+    """Decode percent-encoded text."""
     from urllib.parse import unquote_to_bytes
 
     try:

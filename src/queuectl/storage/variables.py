@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 
 def pack(variables: Mapping[bytes, bytes]) -> bytes:
-    """Sorted, so that jobs with the same variables share one record."""
+    """Pack variables in sorted order, so that jobs with the same variables share one record."""
     return b"\0".join(name + b"=" + value for name, value in sorted(variables.items()))
 
 
 def unpack(packed: bytes) -> dict[bytes, bytes]:
-    """The inverse of `pack`; parts without ``=`` are passed over."""
+    """Undo `pack`; skip parts without ``=``."""
     pairs = (part.partition(b"=") for part in packed.split(b"\0"))
     return {name: value for name, equals, value in pairs if equals}

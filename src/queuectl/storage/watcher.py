@@ -1,4 +1,4 @@
-"""Waits for the end of one job, without asking again and again."""
+"""Waits for the end of one job, without polling."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from queuectl.storage.replies import error_from
 from queuectl.storage.scripts import Command, command
 
 PATIENCE_SECONDS = 60.0
-"""How long a server that went away is waited for."""
+"""How long we wait for a server that went away."""
 
 LOOK_SECONDS = 5.0
-"""The job is looked at again so often: one that was removed never ends."""
+"""How often we still check the job: a removed job never ends."""
 
 
 class Watcher:
-    """Listens on a job's channel, on a connection of its own.
+    """Listens on a job's channel, on its own connection.
 
-    First it subscribes, then it looks: an end in between is seen twice rather than missed. If the server goes
-    away, it is done again once it is back; ServerUnreachable if that takes longer than PATIENCE_SECONDS,
-    JobNotFound if there is no such job, or no more.
+    It subscribes first and then checks the job, so that it sees an end in between twice rather than never. If the
+    server goes away, it repeats this once the server is back. Raises ServerUnreachable if that takes longer than
+    PATIENCE_SECONDS, JobNotFound if the job doesn't exist or was removed.
     """
 
     failures = 0
-    """Rises when an attempt failed and another is to follow; a failure may count more than once."""
+    """Rises when an attempt failed and will be retried; one failure may count more than once."""
 
     def __init__(self, settings: Settings, job_id: str) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class Watcher:
         self._listen()
 
     def wait(self, seconds: float) -> JobState | None:
-        """The job's final state; None if it is not over after ``seconds``."""
+        """Return the job's final state; None if it is not over after ``seconds``."""
         deadline = time.monotonic() + seconds
         while self._state not in FINAL:
             left = max(0.0, deadline - time.monotonic())

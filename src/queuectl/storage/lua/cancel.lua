@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Cancels jobs that wait; tells the worker of one that runs to kill it.
+-- Cancels waiting jobs; tells the worker of a running one to kill it.
 -- uses: state messages
 --
 -- KEYS[1]   namespace
 -- ARGV      ids
--- Reply     for each id: 'cancelled', 'requested' (its worker was told), 'missing', or the final state it is in
+-- Reply     for each id: 'cancelled', 'requested' (its worker was told), 'missing', or the job's final state
 local answers = {}
 for i, id in ipairs(ARGV) do
   local job = read(id)

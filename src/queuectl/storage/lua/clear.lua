@@ -3,8 +3,8 @@
 -- uses: state
 --
 -- KEYS[1]   namespace
--- ARGV      only jobs that became pending by this time ('' for now), how many at most
--- Reply     {the time to give next ('' when it is done), how many were cancelled}
+-- ARGV      cancel only jobs that became pending by this time ('' for now), how many at most
+-- Reply     {the time to pass next ('' when done), how many were cancelled}
 local before, limit = ARGV[1] == '' and NOW or ARGV[1], tonumber(ARGV[2])
 local cancelled = 0
 
@@ -25,7 +25,7 @@ for _, id in ipairs(ids) do
 end
 commit()
 
--- Then the list, for what others put there, up to the first job that came later.
+-- Then the list, for entries that other software put there, up to the first job that came later.
 local seen = #ids
 while seen < limit do
   local id = call('RPOP', QUEUE)

@@ -1,10 +1,10 @@
 #!lua
--- Puts dead jobs back into their queue with all their retries.
+-- Puts dead jobs back into the queue with all their retries.
 -- uses: state dead_letter
 --
 -- KEYS[1]   namespace
 -- ARGV      ids
--- Reply     for each id: 'retried', 'missing', or the state it is in and stays in
+-- Reply     for each id: 'retried', 'missing', or its state, which stays the same
 local answers = {}
 for i, id in ipairs(ARGV) do
   local job = read(id)

@@ -1,20 +1,20 @@
 #!lua
--- Adds jobs: all of them, or none.
+-- Adds jobs: all or none.
 -- uses: schema state config ids environment
 --
 -- KEYS[1]   namespace
--- ARGV      environment variables, packed ('' for none): stored once for all jobs that have the same
---           n, then n values: setting, default, most, whole ... (see config; the queue's own value stands above)
---           n, then n values: field, value ... that all jobs share (stands above both)
---           then for each job: id, command, n, then n values: field, value ... of its own (stands above all)
+-- ARGV      environment variables, packed ('' for none): stored once for all jobs with the same ones
+--           n, then n values: setting, default, most, whole ... (see config; the queue's own value overrides)
+--           n, then n values: field, value ... shared by all jobs (override both)
+--           then for each job: id, command, n, then n values: field, value ... of its own (override all)
 -- Reply     {'ok'} | {'exists', id} | {'newer', schema}
 local schema = call('GET', SCHEMA)
 if newer(schema) then
   return { 'newer', schema }
 end
 
--- First all is read and checked: what a stranger may have put in the place of a key is an error before anything is
--- written.
+-- Read and check everything before writing anything: other software may have put something else in the place of a key,
+-- which is an error.
 local at = 2
 local function section()
   local first, last = at + 1, math.min(at + tonumber(ARGV[at]), #ARGV)  -- a wrong count must not loop without end
@@ -67,16 +67,16 @@ if env then
   shared[#shared + 1] = env
 end
 
--- What the jobs share is written once and copied: half the work of setting it all again for each of them, and
--- a third of what the append-only file takes.
+-- Write what the jobs share once and copy it: half the work of setting it for each job, and a third of the
+-- append-only file.
 call('HSET', keys[1], unpack(shared))
 for i = 2, #keys do
   call('COPY', keys[1], keys[i])
 end
 for i, id in ipairs(ids) do
   call('HSET', keys[i], 'command', commands[i], unpack(own[i] or {}))
-  try('SADD', bucket(id), id)  -- one that a stranger's key keeps out is found by its whole id alone
-  -- A microsecond apart, so that a list is in the order in which they were given.
+  try('SADD', bucket(id), id)  -- if a foreign key prevents this, the job is found by its whole id alone
+  -- A microsecond apart, so that a list shows them in the order given.
   enter({ id = id }, 'pending', stamp(now + i / 1000000))
 end
 commit()

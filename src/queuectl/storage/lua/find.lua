@@ -1,10 +1,10 @@
 #!lua flags=no-writes,allow-stale
--- The ids that a prefix fits.
+-- Finds the ids that match a prefix.
 -- uses: keys ids
 --
 -- KEYS[1]   namespace
 -- ARGV      prefix of at least 4 characters, how many ids at most
--- Reply     {id, ...}; only the id itself when it is one
+-- Reply     {id, ...}; only the id itself if the prefix is a whole id
 local wanted = ARGV[1]
 if redis.call('EXISTS', JOB .. wanted) == 1 then
   return { wanted }

@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- Ends leases: records how attempts went, and moves each job to what follows.
+-- Ends leases: records the outcomes of attempts, and moves each job to its next state.
 -- uses: keys time state crash
 --
 -- KEYS[1]   namespace
 -- ARGV      for each lease 9 values: id, fence, verdict, exit code ('' for none), cause, detail, duration in
 --           seconds, worker, pause before the next attempt in seconds
 --           verdict: completed | retry | dead | cancelled | handed_back | crashed
--- Reply     for each lease: the job's state now, or 'stale' when the fence is old and nothing was recorded
+-- Reply     for each lease: the job's state now, or 'stale' if the fence is old and nothing was recorded
 local states = {}
 
--- An attempt that ended with a result of the command.
+-- Records an attempt that ended with a result of the command.
 local function record(job, to, exit_code, cause, detail, duration, worker, delay)
   local before = tonumber(job.attempts) or 0
   if not (before >= 0 and before < 2 ^ 53) then
@@ -26,7 +26,7 @@ local function record(job, to, exit_code, cause, detail, duration, worker, delay
     return to
   end
   if before > 0 then
-    call('HDEL', JOB .. job.id, 'cause', 'detail') -- of an attempt that failed
+    call('HDEL', JOB .. job.id, 'cause', 'detail') -- of an earlier, failed attempt
   end
   enter(job, to, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration),
     moment, score, 'exit_code', exit_code)

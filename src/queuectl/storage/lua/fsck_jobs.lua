@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Finds, and repairs, what does not fit together about jobs: their hash, the indexes, the look-up by id.
+-- Finds, and repairs, contradictions in a job's records: its hash, the indexes, the look-up by id.
 -- uses: keys time indexes ids environment
 --
 -- KEYS[1]   namespace
@@ -17,7 +17,7 @@ local function report(id, problem, fix)
   end
 end
 
--- Seconds that the worker of a repaired job in processing has to renew its lease: it may well be running the job.
+-- Seconds that the worker of a repaired processing job has to renew its lease: it may still be running the job.
 local RENEWED_WITHIN = 300
 
 local function score_of(id, state)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Renews a runner's leases, and says that its workers are alive and what they do.
+-- Renews a runner's leases, and records that its workers are alive and what they do.
 -- uses: time schema due workers
 --
 -- KEYS[1]   namespace
@@ -7,7 +7,7 @@
 --           n, then n * 4 values: worker, status, job ('' for none), fence
 --           then for each further lease 2 values: id, fence (claimed, not started yet)
 -- Reply     {stop signal ('true' or ''), seconds until something is due ('' for never), pending ids left,
---            {id, fence ... of leases that were lost}, {id, fence ... of those to be cancelled},
+--            {id, fence ... of lost leases}, {id, fence ... of leases to cancel},
 --            when the first job came ('' if none has)}
 local GONE_AT_ONCE = 100
 local runner, host, pid, lease, life = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -63,7 +63,7 @@ else
   retry, first_lease = promote_due()
 end
 if known[1] and not known[3] then
-  call('SET', ORIGIN, NOW)  -- of a queue that was begun before there was such a key
+  call('SET', ORIGIN, NOW)  -- the queue is older than this key
   known[3] = NOW
 end
 local left = call('LLEN', QUEUE)

@@ -1,5 +1,5 @@
 #!lua flags=no-writes,allow-stale
--- How many jobs are in each state, and the names of the workers that are alive.
+-- Counts the jobs in each state, and names the workers that are alive.
 -- uses: keys time indexes workers
 --
 -- KEYS[1]   namespace

@@ -1,15 +1,15 @@
 #!lua flags=no-writes,allow-stale
--- One page of jobs in the given states. First those that run, by id; then those that wait for a retry, the soonest
--- first; then all others, the latest change first, or, when all others are pending, the longest waiting first.
+-- Returns one page of jobs in the given states: first running ones, by id; then those waiting for a retry, soonest
+-- first; then all others, latest change first, or longest waiting first if all others are pending.
 -- uses: keys indexes
 --
 -- KEYS[1]   namespace
--- ARGV      how many, cursor after which to go on ('' for the first page), then states
+-- ARGV      how many, cursor after which to continue ('' for the first page), then states
 -- Reply     {cursor, id, {field, value ...}} for each job
 --
--- A cursor is <section>:<score>:<id>. Scores change only with the state of a job, but for those in `running`, which
--- every heartbeat moves: these are as few as the workers, so all their ids are read and sorted. Of any other index
--- one page is read, and a binary search finds where it begins: jobs may share one score.
+-- A cursor is <section>:<score>:<id>. Scores change only with a job's state, except in `running`, where every heartbeat
+-- changes them. Running jobs are as few as the workers, so we read and sort all their ids. Of any other index we read
+-- one page, and find its start by binary search, as jobs may share a score.
 local limit = tonumber(ARGV[1])
 local at, score, after = string.match(ARGV[2], '^(%d):([^:]*):(.*)$')
 at = tonumber(at or '1')
@@ -43,7 +43,7 @@ local function running(from)
   return found
 end
 
--- How many entries of an index stand at or before a place, in the order in which they are read.
+-- Returns the number of index entries at or before a position, in reading order.
 local function passed(index, range, ascending, from)
   local low = redis.call('ZCOUNT', index, unpack(ascending and { '-inf', '(' .. score } or { '(' .. score, '+inf' }))
   local high = low + redis.call('ZCOUNT', index, score, score)

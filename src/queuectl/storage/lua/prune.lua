@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes finished jobs that are past their time or too many, and stale hints from the dead letter list.
+-- Removes finished jobs that have expired or are too many, and stale ids from the dead letter list.
 -- uses: time schema delete dead_letter config
 --
 -- KEYS[1]   namespace
@@ -35,7 +35,7 @@ for state, keep in pairs({ completed = completed, cancelled = completed, dead = 
   end
 end
 
--- The list turns by its oldest end until it is about as long as the index that it hints at.
+-- Rotate the list at its oldest end until it is about as long as the index it mirrors.
 for _ = 1, math.min(budget, call('LLEN', DEAD_LETTER) - call('ZCARD', INDEX.dead)) do
   local id = call('RPOP', DEAD_LETTER)
   if call('ZSCORE', INDEX.dead, id) then

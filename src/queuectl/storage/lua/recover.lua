@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- Frees the leases of runners that are known to be dead, without waiting for their end.
+-- Frees the leases of runners known to be dead, without waiting for them to expire.
 -- uses: state crash
 --
 -- KEYS[1]   namespace
--- ARGV      how many leases to pass over, how many to look at, then the names of the dead runners
--- Reply     {how many to pass over next time, or -1 at the end, how many were freed}
+-- ARGV      how many leases to skip, how many to check, then the names of the dead runners
+-- Reply     {how many to skip next time, or -1 at the end, how many were freed}
 local dead = {}
 for i = 3, #ARGV do
   dead[ARGV[i]] = true

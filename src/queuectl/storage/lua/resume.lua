@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Removes the stop signal: workers that still finish their jobs go on.
+-- Removes the stop signal: workers that are still finishing their jobs continue.
 -- uses: messages
 --
 -- KEYS[1]   namespace

@@ -10,7 +10,7 @@ for i = 2, #ARGV do
   call('ZREM', WORKERS, ARGV[i])
 end
 forget({ ARGV[1] })
--- It may have taken the token, or been the only one that knew when something is due.
+-- It may have taken the token, or been the only runner that knew when something is due.
 if call('ZCARD', INDEX.failed) + call('ZCARD', INDEX.pending) > 0 then
   wake()
 end

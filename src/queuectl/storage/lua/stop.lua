@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Tells all workers to finish what they run and to stop.
+-- Tells all workers to finish their jobs and stop.
 -- uses: workers
 --
 -- KEYS[1]   namespace

@@ -2,8 +2,8 @@
 -- uses: keys
 local CONFIG = prefix .. 'config'
 
--- `text` if it is a number that Python's bounds allow, else nil: anybody may write to the hash. Lua alone would take
--- ' 3', '0x10', 'inf' and 'nan', too. `whole` is '1' for settings that count something.
+-- Returns `text` if it is a number within Python's bounds, else nil, since anybody may write to the hash. Lua alone
+-- would also accept ' 3', '0x10', 'inf' and 'nan'. `whole` is '1' for settings that count something.
 local function checked(text, most, whole)
   if not text or string.find(text, '[^%d.e+-]') or whole == '1' and not string.find(text, '^[+-]?%d+$') then
     return nil
@@ -12,7 +12,7 @@ local function checked(text, most, whole)
   return number and number >= 0 and number <= tonumber(most) and text or nil
 end
 
--- The settings in force. `rows`: name, default, most, whole, name, default ...; gives name -> text.
+-- Returns the settings in force, name -> text. `rows`: name, default, most, whole, name, default ...
 local function settings(rows)
   local names, values = {}, {}
   for i = 1, #rows, 4 do

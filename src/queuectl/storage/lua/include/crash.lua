@@ -1,8 +1,8 @@
--- The worker of a running job is gone. Its death is not the command's failure: no attempt is counted.
+-- Handles the death of a running job's worker. It is not the command's failure: no attempt is counted.
 -- uses: state
 local MAX_CRASHES = 5
 
--- Adds one to a count of the job. A count that is damaged starts again: it must not stop every later script.
+-- Adds one to a counter of the job. A damaged counter restarts, so that it can't stop every later script.
 local function count(id, name)
   local counted = try('HINCRBY', JOB .. id, name, 1)
   if type(counted) == 'number' and counted > 0 then
@@ -12,7 +12,7 @@ local function count(id, name)
   return 1
 end
 
--- Gives the state that the job has then.
+-- Returns the job's new state.
 local function crashed(job)
   local crashes = count(job.id, 'crashes')
   local to = leave(job, crashes >= MAX_CRASHES and 'dead' or 'pending')
@@ -20,7 +20,7 @@ local function crashed(job)
     enter(job, to, NOW, 'cause', 'crash', 'detail', '')
     return to
   end
-  call('HDEL', JOB .. job.id, 'exit_code', 'detail')  -- of an attempt before
+  call('HDEL', JOB .. job.id, 'exit_code', 'detail')  -- of an earlier attempt
   conclude(job, to, to == 'dead' and 'crash' or 'cancelled')
   return to
 end

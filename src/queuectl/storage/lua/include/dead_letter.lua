@@ -2,8 +2,8 @@
 -- uses: keys indexes state
 local REACH = 1000
 
--- Takes an id out. It is searched near both ends only, since a search walks the list; from the middle of a long
--- list it isn't taken, and `prune` drops it in time.
+-- Removes an id if it is near either end: a search walks the list, so we don't search the middle of a long one. There
+-- `prune` drops the id in time.
 local function unlist(id)
   if call('LPOS', DEAD_LETTER, id, 'MAXLEN', REACH) then
     call('LREM', DEAD_LETTER, 1, id)
@@ -12,7 +12,7 @@ local function unlist(id)
   end
 end
 
--- When no job is dead, every id that is left is stale.
+-- If no job is dead, every id left is stale.
 local function tidy_dead_letter()
   if call('ZCARD', INDEX.dead) == 0 then
     call('UNLINK', DEAD_LETTER)

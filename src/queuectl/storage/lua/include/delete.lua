@@ -1,4 +1,4 @@
--- Removes a job and all that belongs to it on the server.
+-- Removes a job and everything that belongs to it on the server.
 -- uses: keys indexes ids environment
 local function delete(id, state)
   local env = field(id, 'env')

@@ -1,8 +1,8 @@
--- What time itself brings about; every claim and heartbeat does some of it, so no leader is needed.
+-- Transitions that are due by time. Every claim and heartbeat makes some of them, so no leader is needed.
 -- uses: keys time state crash
 local DUE_AT_ONCE = 100
 
--- When the first job of an index is due; math.huge if it is empty.
+-- Returns when the first job of an index is due; math.huge if it is empty.
 local function first_due(state)
   return tonumber(call('ZRANGE', INDEX[state], 0, 0, 'WITHSCORES')[2] or math.huge)
 end
@@ -25,8 +25,8 @@ local function promote(job, i)
   enter(job, 'pending', stamp(now + i / 1000000))
 end
 
--- Puts retries whose time has come back into the queue, frees leases that have ended, at most 100 of each. Gives the
--- times at which the next ones are due.
+-- Puts due retries back into the queue and frees expired leases, at most 100 of each. Returns the times at which the
+-- next ones are due.
 local function promote_due()
   local retry, lease = first_due('failed'), first_due('processing')
   if retry <= now then
@@ -38,7 +38,7 @@ local function promote_due()
   return retry, lease
 end
 
--- Seconds until `moment`, as text; '' when nothing is planned.
+-- Returns the seconds until `moment`, as text; '' if nothing is planned.
 local function until_due(moment)
   return moment < math.huge and string.format('%.6f', math.max(0, moment - now)) or ''
 end

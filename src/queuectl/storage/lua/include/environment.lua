@@ -1,3 +1,3 @@
--- Variables that jobs share, stored once with a count of these jobs.
+-- Variables that jobs share, stored once with the number of those jobs.
 -- uses: keys
 local ENV = prefix .. 'env:'

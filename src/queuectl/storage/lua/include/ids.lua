@@ -1,4 +1,4 @@
--- The look-up of jobs by the first digits of their id.
+-- Looks up jobs by the first digits of their id.
 -- uses: keys
 local IDS = prefix .. 'ids:'
 

@@ -1,4 +1,4 @@
--- Which sorted set a job is in while it is in a state: in this one, and in no other.
+-- The sorted set that holds a job while it is in a state: always exactly one.
 -- uses: keys
 local NAMES = {
   pending = 'idx:pending',
@@ -9,7 +9,7 @@ local NAMES = {
   cancelled = 'idx:cancelled',
 }
 
--- Names are made when they are asked for: most scripts need two or three.
+-- Names are built on demand: most scripts need two or three.
 local INDEX = setmetatable({}, {
   __index = function(_, state)
     return NAMES[state] and prefix .. NAMES[state]

@@ -4,7 +4,7 @@ local LAYOUT = 1
 local SCHEMA = prefix .. 'schema'
 local ORIGIN = prefix .. 'origin'
 
--- `schema` if it is later than ours, else nil: what we don't know must not be touched.
+-- Returns `schema` if it is later than ours, else nil: we must not touch what we don't know.
 local function newer(schema)
   return schema and not ((tonumber(schema) or math.huge) <= LAYOUT) and schema or nil
 end

@@ -1,5 +1,5 @@
--- How a job changes state: it leaves one and enters another, and `commit` writes what that means for indexes and
--- lists, each with one command however many jobs there were. Nothing else touches them.
+-- Changes the state of jobs: a job leaves one and enters another. `commit` then updates the indexes and lists, each
+-- with one command however many jobs there were. Nothing else writes to them.
 -- uses: keys time indexes wake
 local DEAD_LETTER = prefix .. 'dead_letter'
 local DONE = prefix .. 'done:'
@@ -17,7 +17,7 @@ local function list_of(lists, state)
   return list
 end
 
--- What a change of state has to know of a job; its `state` is nil if there is no such job, or no hash in its place.
+-- Reads what a change of state needs of a job; its `state` is nil if there is no such job, or no hash in its place.
 local function read(id)
   local fields = try('HMGET', JOB .. id, 'status', 'fence', 'attempts', 'cancel_requested', 'ties')
   if fields.err then
@@ -33,7 +33,7 @@ local function read(id)
   }
 end
 
--- Takes a job out of its state. Gives the state to enter in place of `to`: one that was cancelled while it ran is
+-- Takes a job out of its state. Returns the state to enter instead of `to`: a job that was cancelled while it ran is
 -- neither run again nor dead.
 local function leave(job, to)
   local ids = list_of(leaving, job.state)
@@ -46,8 +46,8 @@ local function leave(job, to)
   return to
 end
 
--- Puts a job into a state and sets further fields of it; `score` is a time as text. A job that ran already goes to the end of the queue that is
--- taken next: it has waited its turn. A new job, without a state, has its fields already.
+-- Puts a job into a state and sets further fields of it; `score` is a time as text. A job that has run goes to the end
+-- of the queue that is taken next: it has waited its turn. A new job, without a state, has its fields already.
 local function enter(job, to, score, ...)
   if job.state then
     call('HSET', JOB .. job.id, 'status', to, ...)
@@ -66,12 +66,12 @@ local function enter(job, to, score, ...)
   end
 end
 
--- Enters a final state other than by a result of the command.
+-- Enters a final state for another reason than a result of the command.
 local function conclude(job, to, cause)
   enter(job, to, NOW, 'finished_at', NOW, 'cause', cause)
 end
 
--- Puts a running job back into the queue, and counts nothing. Gives the state that it has then.
+-- Puts a running job back into the queue without counting anything. Returns the job's new state.
 local function hand_back(job)
   local to = leave(job, 'pending')
   if to == 'pending' then

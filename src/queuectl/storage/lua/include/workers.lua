@@ -1,4 +1,4 @@
--- Who is alive, and what each runner claimed last, over which of its connections.
+-- Records who is alive, and what each runner claimed last, over which of its connections.
 -- uses: keys time messages
 local WORKER = prefix .. 'worker:'
 local WORKERS = prefix .. 'workers'
