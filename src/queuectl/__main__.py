@@ -28,7 +28,7 @@ def main() -> None:
     except KeyboardInterrupt:  # before or after Click's own handling
         sys.exit(130)
     except BrokenPipeError:
-        # The reader has seen enough (`queuectl list | head`).
+        # The reader has closed the pipe (`queuectl list | head`).
         _forget_output()
         sys.exit(0)
     except OSError as error:
@@ -43,15 +43,15 @@ def main() -> None:
 
 
 def _forget_output() -> None:
-    """Drop what could not be written: Python would try it once more at exit, and complain again."""
+    """Drop the unwritten output: Python would retry it at exit and complain again."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError:
-        os.close(1)  # no file can be opened any more
+        os.close(1)  # there is no free descriptor
 
 
 def _replace_closed_streams() -> None:
-    """A stream that was closed (`>&-`) becomes /dev/null, or a socket of ours would get its number."""
+    """Open /dev/null in place of a closed stream (`>&-`): else one of our sockets would get its number."""
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             os.dup2(os.open(os.devnull, os.O_RDWR), number)
@@ -59,7 +59,7 @@ def _replace_closed_streams() -> None:
 
 
 def _accept_any_character() -> None:
-    """Where a terminal is not of UTF-8, a command in another script is shown with question marks in it."""
+    """On a terminal that is not UTF-8, show characters it can't encode as question marks."""
     if isinstance(sys.stdout, io.TextIOWrapper) and codecs.lookup(sys.stdout.encoding).name != "utf-8":
         sys.stdout.reconfigure(errors="replace")
 

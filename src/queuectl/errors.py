@@ -1,7 +1,7 @@
-"""Every error that queuectl raises on purpose: one tree, one exit code each.
+"""Every error that queuectl raises on purpose: one tree, with an exit code each.
 
-An error says *what* failed and *why* in its message, and in ``hint`` the next thing to type. The
-command line prints both and exits with ``exit_code``; nothing here ever reaches a user as a traceback.
+The message says *what* failed and *why*; ``hint`` says what to do or type next. The command line prints both and
+exits with ``exit_code``; users never see these errors as a traceback.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 class QueuectlError(Exception):
     """Base of the tree.
 
-    ``message`` is one sentence; ``hint`` (may be empty) is the command or change that helps.
-    ``exit_code`` is the process's exit status when a command ends with this error.
+    ``message`` is one sentence; ``hint`` (may be empty) is the command or change that helps. ``exit_code`` is the
+    exit status of a command that fails with this error.
     """
 
     exit_code = 1
@@ -23,7 +23,7 @@ class QueuectlError(Exception):
 
 
 class InvalidInput(QueuectlError):
-    """A value given by the user can't be used: an empty command, a negative timeout."""
+    """The user gave an unusable value: an empty command, a negative timeout."""
 
     exit_code = 2
 
@@ -35,13 +35,13 @@ class JobNotFound(QueuectlError):
 
 
 class AmbiguousId(QueuectlError):
-    """A prefix fits several jobs; the hint lists them."""
+    """A prefix matches several jobs; the hint lists them."""
 
     exit_code = 3
 
 
 class ServerUnreachable(QueuectlError):
-    """No server answers at the configured place, or it went away in the middle of a call."""
+    """No server answers at the configured address, or the connection broke during a call."""
 
     exit_code = 69
 
@@ -57,4 +57,4 @@ class BadConfiguration(QueuectlError):
 
 
 class RecordInvalid(QueuectlError):
-    """A record in the server isn't what queuectl writes: a foreign or damaged hash."""
+    """A record in the server is not one that queuectl writes: a foreign or damaged hash."""

@@ -1,4 +1,4 @@
-"""Keeps a password given with `--redis-url` out of the list of processes, and out of jobs' environments."""
+"""Keeps a password given with `--redis-url` out of `ps` and of jobs' environments."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 import sys
 
 HANDED_OVER = "QUEUECTL_HANDED_OVER_URL"
-"""Variable by which one process of ours gives the URL to the next, which takes it out of its environment."""
+"""The variable in which one process of ours passes the URL to the next, which removes it from its environment."""
 
 _OPTION = "--redis-url"
 _WITH_VALUE = (_OPTION, "--namespace")
-"""Options that stand before the command. What comes after is the command's own."""
+"""Options that come before the command. Later ones are the command's own."""
 
 
 def hide_password(arguments: list[str]) -> None:
-    """If ``arguments`` have a URL with a password, run this program again without it; it does not return then.
+    """If ``arguments`` have a URL with a password, run this program again without it, and never return.
 
-    Who looks at the right moment can still see it. A variable or the configuration file never shows.
+    For a moment, others can still see the password. With a variable or the configuration file, they never can.
     """
     at = 0
     while at < len(arguments) and arguments[at].startswith("-") and arguments[at] != "--":
@@ -32,5 +32,5 @@ def hide_password(arguments: list[str]) -> None:
 
 
 def take_over() -> str | None:
-    """The URL that was handed over to this process, if any."""
+    """Return the URL passed to this process, if any."""
     return os.environ.pop(HANDED_OVER, None)

@@ -1,4 +1,4 @@
-"""Whether somebody pipes something into a command that does not read it: `echo x | queuectl enqueue cat`."""
+"""Detects input piped into a command that does not read it: `echo x | queuectl enqueue cat`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ WARNING = "standard input is not passed to the job. (< /dev/null silences this.)
 
 
 def is_waiting(descriptor: int = 0) -> bool:
-    """Whether there are data to read, now and without waiting, in a pipe or at the start of a file.
+    """Whether data can be read right now from a pipe, or from a file at its start.
 
-    An empty pipe is what cron, ssh and CI give. A file that was read in part belongs to a loop around the command:
+    cron, ssh and CI give an empty pipe. A partly read file belongs to a loop around the command:
     `while read line; do queuectl enqueue "$line"; done < lines`.
     """
     try:

@@ -1,14 +1,14 @@
-"""Where queuectl's local settings come from: which state folder, which server, which keys.
+"""Loads this machine's settings: which state folder, which server, which keys.
 
-A setting is taken from the first of: a command-line option, the environment, the configuration file,
-its default. What jobs do by default (retries, backoff) isn't here: that is kept in the server.
+A setting's value comes from the first of: a command-line option, the environment, the configuration file, its
+default. The defaults for jobs (retries, backoff) aren't here: the server keeps them.
 
-The configuration file is TOML, at ``$QUEUECTL_CONFIG`` or ``queuectl/config.toml`` in the user's
-configuration folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsync``,
-``insecure_redis`` and ``allow_root``.
+The configuration file is TOML, at ``$QUEUECTL_CONFIG`` or ``queuectl/config.toml`` in the user's configuration
+folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsync``, ``insecure_redis`` and
+``allow_root``.
 """
 
-# Every command reads its settings, and importing pathlib alone would cost it 4 ms.
+# Every command reads its settings, and importing pathlib alone would add 4 ms.
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMESPACE_LIMIT = 64
 
 
 class Settings(NamedTuple):
-    """The settings in force, each with the place it came from."""
+    """The effective settings, each with its origin."""
 
     home: str
     """State folder, an absolute path; it may not exist yet."""
@@ -40,19 +40,19 @@ class Settings(NamedTuple):
     """The server to use, not yet parsed; None means the embedded server of ``home``."""
 
     namespace: str
-    """First part of every key: 1 to 64 of ``A-Z a-z 0-9 _ . -``, perhaps in one pair of braces."""
+    """First part of every key: 1 to 64 of ``A-Z a-z 0-9 _ . -``, optionally in one pair of braces."""
 
     appendfsync: str
     """When the embedded server syncs its journal to disk: ``always``, ``everysec`` or ``no``."""
 
     insecure_redis: bool
-    """Whether a server that anybody in the network can write to may be used."""
+    """Whether to accept a server that anybody in the network can write to."""
 
     allow_root: bool
-    """Whether workers may run jobs as root for somebody who became root with `sudo` or `su`."""
+    """Whether workers may run jobs as root for a person who became root with `sudo` or `su`."""
 
     origins: Mapping[str, str]
-    """Setting name to where it came from, in words: "default", "environment QUEUECTL_HOME"."""
+    """Setting name to its origin in words: "default", "environment QUEUECTL_HOME"."""
 
     def __repr__(self) -> str:
         # The URL may hold a password, and a repr ends up in logs and bug reports.
@@ -67,11 +67,10 @@ def load(
     insecure_redis: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Find the settings in force.
+    """Load the effective settings.
 
-    The arguments are the command-line options, None where one wasn't given. An environment variable
-    that is set but empty counts as not set. Raises BadConfiguration when a value can't be used, and
-    when the file can't be read or holds anything but the six keys.
+    The arguments are the command-line options, None where not given. An empty environment variable counts as unset.
+    Raises BadConfiguration for an invalid value, an unreadable file, or a file with other keys than the six.
     """
     options = {
         "redis_url": redis_url,
@@ -94,7 +93,7 @@ def load(
             origins[key] = "default"
 
     if "home" in values:
-        # A relative path in the file must not depend on where a command happens to be typed.
+        # A relative path in the file must not depend on the directory where a command is typed.
         base = os.path.dirname(path) if values["home"] is from_file.get("home") else ""
         home = os.path.join(base, _expand_user(values["home"], environ))
     else:
@@ -145,7 +144,7 @@ def _is_namespace(text: str) -> bool:
 
 
 def _read_configuration(environ: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """The path of the configuration file and what it says: nothing, if there is none."""
+    """Return the path of the configuration file and its settings; empty if there is no file."""
     named = environ.get("QUEUECTL_CONFIG")
     if named:
         path = os.path.abspath(_expand_user(named, environ))
@@ -184,7 +183,7 @@ def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
         raise BadConfiguration(
             f"The configuration file {path} isn't UTF-8 text.", "Save it as UTF-8 without a byte order mark."
         ) from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all bounds is no TOMLDecodeError
+    except (ValueError, RecursionError) as error:  # not all are TOMLDecodeError: an extreme number or nesting isn't
         raise BadConfiguration(
             f"The configuration file {path} isn't TOML: {error}.",
             'Write one setting a line, its value in quotes: namespace = "queuectl"',
@@ -211,20 +210,20 @@ def _parse_configuration(path: str, content: bytes) -> dict[str, str]:
 
 
 def _user_folder(kind: str, environ: Mapping[str, str]) -> str:
-    """The folder in which programs keep their ``state`` or ``config`` for this user."""
+    """Return the folder where programs keep their ``state`` or ``config`` for this user."""
     if sys.platform != "linux":
         import platformdirs
 
         return platformdirs.user_state_dir() if kind == "state" else platformdirs.user_config_dir()
-    # The XDG rule by hand: importing platformdirs would cost every command 12 ms.
+    # The XDG rule by hand: importing platformdirs would add 12 ms to every command.
     folder = environ.get(f"XDG_{kind.upper()}_HOME", "")
-    if os.path.isabs(folder):  # the rule says to ignore a relative one
+    if os.path.isabs(folder):  # XDG says to ignore a relative path
         return folder
     return _expand_user("~/.local/state" if kind == "state" else "~/.config", environ)
 
 
 def _expand_user(path: str, environ: Mapping[str, str]) -> str:
-    """``path`` with a leading ``~`` replaced, by ``$HOME`` or else by what the user database has."""
+    """Replace a leading ``~`` of ``path`` with ``$HOME``, or else the home folder from the user database."""
     if path != "~" and not path.startswith("~/"):
         return path
     home = environ.get("HOME") or os.path.expanduser("~")

@@ -1,4 +1,4 @@
-"""Text from jobs on its way to a terminal: nothing in it may move a cursor, set a title or hide a word."""
+"""Makes text from jobs safe for a terminal: it can't move the cursor, set a title or hide a word."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import re
 import unicodedata
 
 LINE_BREAK = "↵"
-"""Stands for a line break in what is shown as one line."""
+"""Replaces a line break in text shown on one line."""
 
 LINE_BREAK_PLAIN = "\\n"
-"""The same where the encoding has no such character."""
+"""The same for encodings without that character."""
 
 _BLANK = " \t\n\v\f\r"
 
 
 def printable(text: str) -> str:
-    """``text`` with every control, format and surrogate character replaced by U+FFFD or a space.
+    """Replace every control, format and surrogate character of ``text`` with U+FFFD or a space.
 
-    Categories Cc (controls: ESC, CR, C1), Cf (bidirectional overrides, zero width), Cs and Co: what a terminal
-    could take for an order, or a reader for something that isn't there. Line breaks and tabs become spaces.
+    These are the categories Cc (controls: ESC, CR, C1), Cf (bidirectional overrides, zero width), Cs and Co: a
+    terminal could obey them, or they could mislead a reader. Line breaks and tabs become spaces.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -27,16 +27,16 @@ def printable(text: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Columns that ``text`` takes on a terminal: two for East Asian wide characters, none for combining ones."""
+    """Return the terminal columns of ``text``: two per East Asian wide character, none per combining one."""
     if text.isascii():
         return len(text)
     return sum(_columns(character) for character in text)
 
 
 def one_line(text: str, width: int | None = None, line_break: str = LINE_BREAK) -> str:
-    """``printable`` text, each line break in it a visible mark, cut to ``width`` columns with an ellipsis."""
+    """Return ``printable`` text with a mark for each line break, cut to ``width`` columns with an ellipsis."""
     text = text.strip(_BLANK)
-    # Only a piece of a long text is looked at: a command may have a hundred thousand characters.
+    # Examine only the first part of a long text: a command may have a hundred thousand characters.
     piece = text if width is None else text[: width * 4 + 4]
     clean = printable(piece.replace("\r\n", "\n").replace("\n", line_break)).strip()
     if width is None:
@@ -52,7 +52,7 @@ def one_line(text: str, width: int | None = None, line_break: str = LINE_BREAK) 
 
 
 def pad(text: str, width: int) -> str:
-    """``text`` with spaces up to ``width`` columns."""
+    """Pad ``text`` with spaces to ``width`` columns."""
     return text + " " * (width - columns(text))
 
 
@@ -71,10 +71,10 @@ def _printable(character: str) -> str:
 
 
 class TerminalFilter:
-    """Cleans a job's output for a terminal, as it comes: lines and tabs stay, orders to the terminal go.
+    """Cleans a job's output for a terminal, piece by piece: keeps lines and tabs, removes terminal commands.
 
-    Colours (``ESC [ ... m``) are dropped without a trace; any other control character becomes U+FFFD. A
-    carriage return becomes a line break, so that a progress bar shows its steps.
+    Removes colours (``ESC [ ... m``); any other control character becomes U+FFFD. A carriage return becomes a line
+    break, so that a progress bar shows its steps.
     """
 
     _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -85,7 +85,7 @@ class TerminalFilter:
         self._rest = ""
 
     def clean(self, data: bytes) -> bytes:
-        """The next piece; the end of one may wait for the next."""
+        """Clean the next piece. Its end may be held back until the next call."""
         text = self._rest + self._decoder.decode(data)
         unfinished = self._UNFINISHED.search(text)
         self._rest = text[unfinished.start() :] if unfinished else ""

@@ -251,7 +251,7 @@ def test_a_resume_right_after_a_stop_keeps_the_pool_that_still_finishes(queue: R
         held = enqueue(HELD)
         wait_for(queue, held, PROCESSING)
         run("worker", "stop")
-        assert "go on" in run("worker", "resume").out
+        assert "continue" in run("worker", "resume").out
         Path("gate").touch()
         wait_for(queue, held, COMPLETED)
         wait_until(lambda: len(queue.run(overview()).workers) == 2)

@@ -1,4 +1,4 @@
-"""The command line. Commands translate; managers decide. Each command is loaded only when it is called."""
+"""The command line. Commands translate; managers decide. Each command is imported only when called."""
 
 from __future__ import annotations
 

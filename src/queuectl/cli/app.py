@@ -1,4 +1,4 @@
-"""What all commands share: the settings and the managers, made when first asked for."""
+"""What all commands share: settings and managers, created on first use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class App:
-    """One run of the command line. Nothing is read or connected before a command needs it."""
+    """One run of the command line. It reads and connects nothing before a command needs it."""
 
     def __init__(self, redis_url: str | None, namespace: str | None, insecure_redis: bool) -> None:
         self._redis_url = redis_url
@@ -25,7 +25,7 @@ class App:
         self._insecure_redis = insecure_redis
 
     def given_options(self) -> list[str]:
-        """The global options of this run, for the command line of a hint; a password is left out."""
+        """Return this run's global options for commands in hints, without a password."""
         words = []
         if self._redis_url is not None:
             words += ["--redis-url", _without_password(self._redis_url)]
@@ -35,7 +35,7 @@ class App:
 
     @cached_property
     def settings(self) -> Settings:
-        """Options above environment above configuration file above defaults."""
+        """The settings: options override the environment, then the configuration file, then defaults."""
         from queuectl import settings
 
         return settings.load(
@@ -44,7 +44,7 @@ class App:
 
     @cached_property
     def storage(self) -> RedisStorage:
-        """The queue's storage, for what the managers are made of. No command calls it."""
+        """The queue's storage, for the managers. No command calls it."""
         from queuectl.storage import RedisStorage
 
         return RedisStorage(settings=self.settings)
@@ -78,7 +78,7 @@ class App:
         return QueueConfig(self.storage)
 
     def disconnect(self) -> None:
-        """Close the connection; what is asked next opens another."""
+        """Close the connection; the next call opens another."""
         self.storage.close()
 
 
@@ -89,7 +89,7 @@ def _without_password(url: str) -> str:
     try:
         return parse(url).redacted()
     except BadConfiguration:
-        return "URL"  # what can't be read may have a password anywhere
+        return "URL"  # an unreadable URL may have a password anywhere
 
 
 pass_app = click.make_pass_decorator(App)

@@ -12,7 +12,7 @@ from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import JobId
 
 _DONE = {"cancelled": "cancelled", "requested": "is running; its worker was told to stop it"}
-"""What was done -> what is said of the job."""
+"""What was done -> the message about the job."""
 
 
 @click.command(name="cancel")
@@ -21,7 +21,7 @@ _DONE = {"cancelled": "cancelled", "requested": "is running; its worker was told
 @pass_app
 @click.pass_context
 def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_json: bool) -> None:
-    """Cancel jobs. The worker of a running one stops it, on whichever host: SIGTERM, then SIGKILL.
+    """Cancel jobs. A running job is stopped by its worker, on any host: SIGTERM, then SIGKILL.
 
     \b
     Examples:

@@ -1,6 +1,6 @@
-"""Commands as hints spell them: with the program's path and the global options of the command that gives the hint.
+"""Commands in hints: with the program's path and the global options of the command that gives the hint.
 
-A hint that forgets `--namespace` starts the workers of another queue.
+A hint that forgets `--namespace` would start the workers of another queue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROGRAM = "queuectl"
 
 
 def command_line(words: str = "") -> str:
-    """How ``words`` (a shell's, such as ``worker start --count 2``) would be typed here."""
+    """Return ``words`` (in shell syntax, such as ``worker start --count 2``) as the user would type them here."""
     context = click.get_current_context(silent=True)
     app = context.find_object(App) if context is not None else None
     given = shlex.join(app.given_options()) if app is not None else ""
@@ -27,7 +27,7 @@ def command_line(words: str = "") -> str:
 
 
 def with_given_options(text: str) -> str:
-    """``text`` with each command of queuectl in it spelt so; errors are made where nothing is known of options."""
+    """Do this for each queuectl command in ``text``: code that raises errors does not know the options."""
     from queuectl.cli.commands import COMMANDS
 
     names = "|".join(COMMANDS)
@@ -35,7 +35,7 @@ def with_given_options(text: str) -> str:
 
 
 def _program() -> str:
-    """The program as it was called; its name alone if that finds the same one."""
+    """Return the program as it was called; only its name if that finds the same program."""
     called = sys.argv[0]
     if os.path.basename(called) == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m {PROGRAM}"

@@ -12,7 +12,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(SHELLS))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print what completes commands, options and the ids of recent jobs in your shell.
+    """Print the script that completes commands, options and the ids of recent jobs in your shell.
 
     \b
     Examples:

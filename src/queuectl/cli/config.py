@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from queuectl.settings import Settings
 
 NARROW = 60
-"""Columns below which three columns of a table are too many."""
+"""A terminal with fewer columns is too narrow for a table of three."""
 
 
 @click.group(name="config", cls=Noun)
@@ -36,7 +36,7 @@ def config_command() -> None:
 
 
 @config_command.command(name="show")
-@click.option("--origin", is_flag=True, help="Where each value comes from, and this machine's settings too.")
+@click.option("--origin", is_flag=True, help="Show each value's origin, and this machine's settings too.")
 @json_option
 @pass_app
 def show(app: App, origin: bool, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     except QueuectlError as error:
         if not origin:
             raise
-        trouble = error  # where the server's address comes from is what its user wants to know now
+        trouble = error  # now the user wants to know where the server's address comes from
     if origin:
         values |= _local(app)
     if as_json:
@@ -86,7 +86,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @json_option
 @pass_app
 def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: Any) -> None:
-    """Change settings. Jobs take retry settings when they are enqueued: those that exist keep theirs.
+    """Change settings. A job keeps the retry settings that were in force when it was enqueued.
 
     \b
     Examples:
@@ -126,12 +126,12 @@ def reset(app: App, as_json: bool) -> None:
 
 
 def _spelt(name: str) -> str:
-    """A setting as its option is written."""
+    """Return a setting as its option is written."""
     return name.replace("_", "-")
 
 
 def _meaning(name: str, text: str) -> str:
-    """A value as people read it: a length of time in units, its seconds behind it, and 0 where it means none."""
+    """Format a value for people: durations in units, followed by the seconds, and 0 as none where it means that."""
     option = SETTINGS.get(name)
     if option is None:
         return text  # one of this machine's own settings
@@ -142,7 +142,7 @@ def _meaning(name: str, text: str) -> str:
 
 
 def _assigned(words: tuple[str, ...]) -> dict[str, str]:
-    """``NAME=VALUE`` each, the name with dashes or underscores."""
+    """Parse ``NAME=VALUE`` words; names have dashes or underscores."""
     values = {}
     for word in words:
         name, equals, value = word.partition("=")

@@ -1,4 +1,4 @@
-"""How a command asks before it does what can't be undone."""
+"""Asks before a command does something irreversible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Don't ask.")
 
 
 def confirm(question: str, *, yes: bool, needed: bool = True) -> None:
-    """Ask on a terminal. Elsewhere `--yes` is needed, unless ``needed`` is false. Aborts on a no."""
+    """Ask on a terminal. Elsewhere require `--yes`, unless ``needed`` is false. Aborts on a no."""
     if yes:
         return
     if is_terminal("stdin"):

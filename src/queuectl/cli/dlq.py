@@ -18,7 +18,7 @@ from queuectl.model.lifecycle import JobState
 
 @click.group(name="dlq", cls=Noun)
 def dlq_command() -> None:
-    """Jobs that failed for good: their retries are used up, or their workers died under them.
+    """Jobs that failed for good: they used up their retries, or kept killing their workers.
 
     \b
     Examples:
@@ -41,7 +41,7 @@ def list_dead(app: App, limit: int, after: str | None, as_json: bool) -> None:
       queuectl dlq list
       queuectl dlq list --limit 0 --json | jq -r .reason
 
-    RESULT is how the last attempt failed: its exit code, a timeout, a limit, a signal, the death of its worker.
+    RESULT says how the last attempt failed: its exit code, a timeout, a limit, a signal, or its worker's death.
     """
     print_pages(app, [JobState.DEAD], limit, after, as_json)
 

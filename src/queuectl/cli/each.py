@@ -1,4 +1,4 @@
-"""How a command that takes several ids goes on when something is wrong with one of them."""
+"""Runs a command that takes several ids, continuing after an error with one of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
 
 
 def each_id(job_ids: Iterable[str], act: Callable[[str], int]) -> int:
-    """Call ``act`` for each id; gives the exit code: that of the last error, else the greatest that ``act`` gave.
+    """Call ``act`` for each id; return the last error's exit code, else the highest result of ``act``.
 
-    Without a server there is no use in going on.
+    Stop if the server is gone.
     """
     failed = worst = 0
     for given in job_ids:

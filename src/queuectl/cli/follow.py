@@ -1,4 +1,4 @@
-"""Follows jobs: prints their output as it comes, and tells a person how attempts went, until all are over."""
+"""Follows jobs until all are over: prints their output as it comes, and tells a person about failed attempts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from queuectl.storage.watcher import Watcher
 from queuectl.text import TerminalFilter
 
 FOLLOW_SECONDS = 0.1
-"""Between two reads of a log that is followed."""
+"""Pause between two reads of a log that is followed."""
 
 
 class Output:
-    """Standard output for jobs' bytes: exact in a pipe, without control characters on a terminal.
+    """Standard output for jobs' bytes: unchanged in a pipe, without control characters on a terminal.
 
-    ``headings``: what follows of another job than what was printed last has a heading, as `tail` prints it.
+    ``headings``: print a heading when the output changes to another job, like `tail`.
     """
 
     def __init__(self, raw: bool, *, headings: bool = False) -> None:
@@ -36,7 +36,7 @@ class Output:
         self._job_id = ""
 
     def begin(self, job_id: str) -> None:
-        """What is written from now on is of this job."""
+        """Note that the following output is this job's."""
         if self._headings and job_id != self._job_id:
             before = "\n" if self._job_id else ""
             sys.stdout.buffer.write(f"{before}==> {job_id[:SHORT_ID]} <==\n".encode())
@@ -44,14 +44,14 @@ class Output:
         self._job_id = job_id
 
     def write(self, data: bytes) -> None:
-        """Print now."""
+        """Print immediately."""
         if self._filter is not None:
             data = self._filter.clean(data)
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
 
     def write_all(self, chunks: Iterable[bytes]) -> None:
-        """Print all of it."""
+        """Print all chunks."""
         for chunk in chunks:
             self.write(chunk)
 
@@ -85,11 +85,11 @@ class Following:
         self.state: JobState | None = None
 
     def wait(self, seconds: float) -> None:
-        """Wait until the job is over, so long at most."""
+        """Wait until the job is over, at most ``seconds``."""
         self.state = self._watcher.wait(seconds)
 
     def show_new(self) -> None:
-        """Print what is new: all that is left if the job was over when it was last waited for."""
+        """Print what is new; print everything left if the last wait found that the job was over."""
         while data := self._follower.read_new():
             if self._run and self._follower.fence != self._run:
                 self._retries.tell(before=self._follower.attempt)
@@ -102,7 +102,7 @@ class Following:
             self._retries.tell()
 
     def conclude(self, writes_here: Callable[[Job], bool]) -> bool:
-        """Say how the job ended. Gives whether it completed, and its log is not on another host."""
+        """Say how the job ended. Returns whether it completed and its log is not on another host."""
         job = self._app.manager.job(self._job_id)
         if self._follower.left_out:
             note(f"{self._follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
@@ -126,8 +126,8 @@ def follow_job(
 ) -> None:
     """Print a job's output as it comes, of all its attempts, until the job is over.
 
-    ``meanwhile`` is called about ten times a second. ``writes_here`` tells whether a job's output is certain to
-    be found here, so that an empty log means that it printed nothing.
+    Calls ``meanwhile`` about ten times a second. ``writes_here`` says whether the job's output is certainly on this
+    host, so that an empty log means that it printed nothing.
     """
     with closing(Following(app, job_id, out, from_first=True)) as following:
         _follow([following], meanwhile)
@@ -137,10 +137,10 @@ def follow_job(
 def follow_jobs(
     app: App, job_ids: Sequence[str], out: Output, *, attempt: int | None = None, last_lines: int | None = None
 ) -> int:
-    """Print the output of jobs as it comes, until all are over. Gives the exit code: 0 if all completed, else 1.
+    """Print jobs' output as it comes, until all are over. Returns the exit code: 0 if all completed, else 1.
 
-    It begins with ``attempt`` and shows no other, or with the newest one and shows all that follow. With
-    ``last_lines``, only so many lines of what a job has written before are shown.
+    Shows only ``attempt``, or, without it, the newest attempt and all later ones. With ``last_lines``, shows only
+    that many lines of a job's existing output.
     """
     with ExitStack() as open_ones:
         jobs = [
@@ -169,7 +169,7 @@ def _follow(jobs: Sequence[Following], meanwhile: Callable[[], None]) -> None:
 
 
 class Retries:
-    """Tells a person how an attempt went wrong and when the next one follows, each once."""
+    """Tells a person, once each, why an attempt failed and when the next one starts."""
 
     def __init__(self, app: App, job_id: str) -> None:
         self._app = app
@@ -177,13 +177,13 @@ class Retries:
         self._told = (0, 0)
 
     def tell(self, before: int | None = None) -> None:
-        """Tell what is new of the job: only of attempts before this one, if it is given."""
+        """Report what is new about the job; only attempts before ``before``, if given."""
         if not is_terminal("stderr"):
             return
         try:
             job = self._app.manager.job(self._job_id)
         except (ServerUnreachable, JobNotFound):
-            return  # the job's watcher deals with it
+            return  # the job's watcher handles it
         ended = (job.attempts, job.crashes)
         if ended == self._told or job.state in FINAL or (before is not None and job.attempts >= before):
             return

@@ -15,19 +15,19 @@ from queuectl.text import printable
 
 
 @click.command(name="fsck")
-@click.option("--repair", is_flag=True, help="Repair what is found.")
+@click.option("--repair", is_flag=True, help="Repair the problems found.")
 @json_option
 @pass_app
 @click.pass_context
 def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> None:
-    """Check that all records of jobs fit together. Workers may go on meanwhile.
+    """Check that all job records are consistent. Workers can keep running.
 
     \b
     Examples:
       queuectl fsck
       queuectl fsck --repair
 
-    queuectl itself leaves nothing to repair. Another program that writes to the server may, or a server that lost
+    queuectl itself causes no problems. Other programs that write to the server can, and so can a server that lost
     its last writes. Exit code 1: a problem was found and not repaired.
     """
     found = left = repairable = 0

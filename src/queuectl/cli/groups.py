@@ -1,4 +1,4 @@
-"""How groups of commands are found, listed and run, and how their errors end."""
+"""Finds, lists and runs groups of commands, and handles their errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from queuectl.errors import QueuectlError
 
 
 class Noun(click.Group):
-    """A group such as `worker`: its help says the whole first sentence of each command."""
+    """A group such as `worker`: its help shows each command's whole first sentence."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one may have been meant."""
+        """Find the command, or suggest the one that was probably meant."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from queuectl.cli.usage import no_such_command
 
@@ -28,22 +28,22 @@ class Noun(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Click would cut what does not fit into one line."""
+        """List the commands; Click would cut what does not fit into one line."""
         lines = [(name, _first_sentence(self.commands[name])) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
             formatter.write_dl(lines)
 
 
 class Program(Noun):
-    """The whole program. Its commands live in modules of their own, which are imported when they are called.
+    """The whole program. Each command lives in its own module, imported when the command is called.
 
-    It turns queuectl's errors into their messages and exit codes.
+    It turns queuectl's errors into messages and exit codes.
     """
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Click's help is at least 50 columns wide; a narrower terminal gets what it can show."""
+        """Fit the help to narrow terminals; Click's is at least 50 columns wide."""
         columns = shutil.get_terminal_size().columns
         if columns < 52:
             extra.setdefault("terminal_width", max(columns - 1, 24))
@@ -55,11 +55,11 @@ class Program(Noun):
             raise click.exceptions.Exit(explain(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the order in which a newcomer needs them."""
+        """Return all names, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, imported now."""
+        """Import and return the command of that name."""
         name = ALIASES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return None
@@ -69,12 +69,12 @@ class Program(Noun):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The help's list of commands, without importing any."""
+        """Write the help's list of commands, without importing any."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; print an error of ours instead of raising it."""
+        """Run the command; print our errors instead of raising them."""
         try:
             return super().invoke(ctx)
         except QueuectlError as error:
@@ -95,7 +95,7 @@ class Program(Noun):
             click.echo("", err=True)
             ctx.exit(130)
         except BrokenPipeError:
-            # The reader has seen enough (`queuectl list | head`). Python would complain about it once more at exit.
+            # The reader has closed the pipe (`queuectl list | head`). Python would complain again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
 

@@ -21,7 +21,7 @@ def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     for word in words:
         group = context.command
         if not isinstance(group, click.Group):
-            raise click.UsageError(f"{context.command_path} has no commands of its own.", context)
+            raise click.UsageError(f"{context.command_path} has no subcommands.", context)
         name, command, _ = group.resolve_command(context, [word])
         assert command is not None
         context = command.context_class(command, info_name=name, parent=context, **command.context_settings)

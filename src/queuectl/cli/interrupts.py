@@ -1,4 +1,4 @@
-"""Ctrl-C that comes only where it does no harm: between two steps instead of in the middle of one."""
+"""Delays Ctrl-C until it does no harm: between two steps instead of in the middle of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """Whether Ctrl-C was pressed. While ``at_once`` is set, or at a second time, it raises where the program is."""
+    """Notes Ctrl-C. While ``at_once`` is set, or at the second Ctrl-C, raises it immediately."""
 
     def __init__(self) -> None:
         self._pressed = False
@@ -18,7 +18,7 @@ class Interrupts:
         """Whether it was raised in the middle of a step, whose outcome is then unknown."""
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if it was pressed meanwhile."""
+        """Raise KeyboardInterrupt if Ctrl-C was pressed since."""
         if self._pressed:
             raise KeyboardInterrupt
 

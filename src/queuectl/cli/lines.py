@@ -1,4 +1,4 @@
-"""The commands of `enqueue --from`: one a line, or each ended by NUL."""
+"""Reads the commands of `enqueue --from`: one per line, or each ended by NUL."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from queuectl.errors import InvalidInput
 
 
 def read_commands(source: str, by_null: bool) -> list[bytes]:
-    """All commands in a file, or in standard input for ``-``; InvalidInput for a line that is no command."""
+    """Return all commands in a file, or in stdin for ``-``; raise InvalidInput for a line that is no command."""
     try:
         if source == "-":
             if sys.stdin.isatty():
-                sys.stderr.write("Reading one command a line; end with Ctrl-D.\n")
+                sys.stderr.write("Reading one command per line; end with Ctrl-D.\n")
             data = sys.stdin.buffer.read()
         else:
             with open(source, "rb") as file:
@@ -28,20 +28,20 @@ def read_commands(source: str, by_null: bool) -> list[bytes]:
             _check(command, f"{'Command' if by_null else 'Line'} {number}")
             commands.append(command)
     if not commands:
-        raise InvalidInput("There is no command in it.", "Write one command on each line.")
+        raise InvalidInput("It contains no command.", "Write one command per line.")
     return commands
 
 
 def _check(command: bytes, where: str) -> None:
-    """Refuse what the writer took for more than a command: the shell would only fail, and be retried."""
+    """Refuse a line whose author expected more than a command: the shell would only fail, and be retried."""
     start = command.lstrip()
     if start.startswith(b"-"):
         raise InvalidInput(
-            f"{where} starts with '-', but a line is a command alone, without options.",
-            "Options hold for all lines: queuectl enqueue --timeout 5 --from FILE",
+            f"{where} starts with '-', but a line is only a command, without options.",
+            "Options apply to all lines: queuectl enqueue --timeout 5 --from FILE",
         )
     if start.startswith(b'{"'):
         raise InvalidInput(
-            f"{where} is a JSON object, but --from takes commands for the shell.",
-            "Take them out first: jq -r .command FILE | queuectl enqueue --from -",
+            f"{where} is a JSON object, but --from takes shell commands.",
+            "Extract them first: jq -r .command FILE | queuectl enqueue --from -",
         )

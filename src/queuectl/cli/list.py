@@ -1,4 +1,4 @@
-"""`queuectl list`, and how a long list comes in pages."""
+"""`queuectl list`, and the paging of long lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ limit_option = click.option(
     metavar="N",
     help=f"Jobs to list; 0 for all (default: {DEFAULT_LIMIT}).",
 )
-after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go on where a page of --json ended.")
+after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Continue after a page of --json.")
 
 
 @click.command(name="list")
@@ -39,7 +39,7 @@ after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go
     type=States(),
     multiple=True,
     metavar="STATE[,STATE]...",
-    help=f"Only jobs in these states: {', '.join(JobState)}. May be repeated.",
+    help=f"Only jobs in these states: {', '.join(JobState)}. Repeatable.",
 )
 @limit_option
 @after_option
@@ -48,9 +48,9 @@ after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Go
 def list_command(
     app: App, groups: tuple[tuple[JobState, ...], ...], limit: int, after: str | None, as_json: bool
 ) -> None:
-    """List jobs: first those that run, then those that wait for a retry, then the latest changes.
+    """List jobs: running ones first, then those waiting for a retry, then the latest changes.
 
-    Without finished jobs among them, pending ones come in the order in which they wait.
+    If no finished jobs are listed, pending ones appear in the order in which they wait.
 
     \b
     Examples:
@@ -58,8 +58,8 @@ def list_command(
       queuectl list --state failed,dead
       queuectl list --json --limit 0 | jq -r .command
 
-    RESULT is how the newest attempt failed: its exit code, a timeout, a limit, a signal, the death of its worker. A
-    job that is `failed` will be retried; one that is `dead` will not.
+    RESULT says how the newest attempt failed: its exit code, a timeout, a limit, a signal, or its worker's death. A
+    `failed` job will be retried; a `dead` one will not.
     """
     print_pages(app, list(dict.fromkeys(chain(*groups))), limit, after, as_json)
 
@@ -90,26 +90,26 @@ def print_pages(app: App, states: list[JobState], limit: int, cursor: str | None
 
 
 def _say_what_there_is(app: App, states: list[JobState]) -> None:
-    """A person who finds nothing in one state wants to know where the jobs are."""
+    """Tell a person who finds nothing in one state where the jobs are."""
     there = {state.value: count for state, count in app.manager.counts().items() if count}
     if not there:
         hint("No jobs. Add one with:", command_line("enqueue 'echo hello'"))
         return
     wanted = " or ".join(state.value for state in states) or "listed"
     other = ", ".join(f"{count:,} {state}" for state, count in there.items())
-    # A person who looks for failed jobs most often means those that failed for good.
+    # A person who looks for failed jobs usually means those that failed for good.
     likely = JobState.DEAD.value if JobState.DEAD.value in there else next(iter(there))
     hint(f"No job is {wanted}. In the queue: {other}. See:", command_line(f"list --state {likely}"))
 
 
 def _say_how_to_go_on(app: App, states: list[JobState], shown: int, limit: int, after: str, as_json: bool) -> None:
     if not app.manager.page(states, 1, after).end:
-        return  # that was the last one
+        return  # that was the last page
     context = click.get_current_context()
     words = context.command_path.partition(" ")[2]
     if not words.startswith("dlq"):
         words += f" --state {','.join(states)}" if states else ""
-    # A reader who has not asked for so many may take them for all, a script most of all.
+    # A reader, and above all a script, may take a page for the whole list unless it asked for a page.
     say = note if context.get_parameter_source("limit") is ParameterSource.DEFAULT else hint
     if as_json:
         many = "" if limit == DEFAULT_LIMIT else f" --limit {limit}"

@@ -17,13 +17,13 @@ from queuectl.logs import reader
 
 @click.command(name="logs")
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, type=JobId())
-@click.option("--follow", "-f", is_flag=True, help="Go on until the job is over; exit with 1 unless it completed.")
+@click.option("--follow", "-f", is_flag=True, help="Print until the job is over; exit with 1 unless it completed.")
 @click.option(
     "--attempt", "-a", type=WholeNumber(1), metavar="N", help="The output of attempt N (default: newest)."
 )
 @click.option("--all", "every", is_flag=True, help="The output of every attempt, with a heading each.")
 @click.option("--tail", "-n", type=WholeNumber(0), metavar="N", help="Only the last N lines.")
-@click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out.")
+@click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
 @json_option
 @pass_app
 @click.pass_context
@@ -47,8 +47,8 @@ def logs_command(
       queuectl logs 9fa2 --attempt 1
       queuectl logs 9fa2 d006
 
-    Into a file or a pipe the bytes go exactly as they are; on a terminal control characters are taken out. Several
-    jobs have a heading each. A log is on the host on which the job ran: on another one, the exit code is 1.
+    Files and pipes get the exact bytes; a terminal gets them without control characters. With several jobs, each
+    has a heading. A log is on the host where the job ran: on another host, the exit code is 1.
     """
     if follow and every:
         raise click.UsageError("--follow goes with --tail, not with --all.")

@@ -1,4 +1,4 @@
-"""Says why there is no output of a job to show."""
+"""Says why a job has no output to show."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from queuectl.model.lifecycle import JobState
 
 
 def say_why_none(app: App, job: Job, attempt: int | None) -> bool:
-    """Say why no log was found. Gives False if it is on another host.
+    """Say why no log was found. Returns False if it is on another host.
 
-    QueuectlError if there was no such attempt.
+    Raises QueuectlError if there was no such attempt.
     """
     short, run = job.id[:SHORT_ID], job.run
     if attempt is not None and attempt > job.attempts + (job.state is JobState.PROCESSING):

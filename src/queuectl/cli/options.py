@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON i
 
 
 def job_options(command: F) -> F:
-    """All options of a job. Their bounds are checked where all values are."""
+    """Add all options of a job. Their bounds are checked where all values are."""
     return _options(OPTIONS.values(), command)
 
 
 def setting_options(command: F) -> F:
-    """All settings of a queue."""
+    """Add all settings of a queue."""
     return _options(SETTINGS.values(), command)
 
 

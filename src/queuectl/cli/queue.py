@@ -28,17 +28,17 @@ def queue_command() -> None:
 @json_option
 @pass_app
 def clear(app: App, yes: bool, as_json: bool) -> None:
-    """Cancel all pending jobs. Running ones, and those that wait for a retry, are not touched.
+    """Cancel all pending jobs. Leaves running ones, and those waiting for a retry, alone.
 
     \b
     Examples:
       queuectl queue clear
 
-    The jobs become `cancelled`, and `show` still knows them. On a terminal it asks first, in a script it does not.
+    The jobs become `cancelled`, and `show` still finds them. Asks first on a terminal, but not in a script.
     """
     count = app.manager.counts()[JobState.PENDING]
     if count:
-        # Nothing is lost by it, so a script needs no --yes, as the documented command has none.
+        # Nothing is lost, so scripts need no --yes; the documented command has none either.
         confirm(f"Cancel {quantity(count, 'pending job')}?", yes=yes, needed=False)
         count = app.manager.clear()
     if as_json:

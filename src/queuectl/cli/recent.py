@@ -1,4 +1,4 @@
-"""The ids that a shell offers. Nothing is started, nothing is said, and nobody waits for a slow server."""
+"""The ids that shell completion offers. It starts nothing, prints nothing, and never waits for a slow server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 0.5
 
 
 def recent_jobs(ctx: click.Context, beginning: str) -> list[tuple[str, str]]:
-    """``(id, its state and command)`` of jobs that changed last and begin so."""
+    """Return ``(id, its state and command)`` for recently changed jobs whose id starts like this."""
     try:
         with _at_most(PATIENCE_SECONDS):
             return [found for found in _jobs(ctx) if found[0].startswith(beginning.lower())][:MOST_IDS]
@@ -28,7 +28,7 @@ def recent_jobs(ctx: click.Context, beginning: str) -> list[tuple[str, str]]:
 
 
 def _jobs(ctx: click.Context) -> list[tuple[str, str]]:
-    given = ctx.find_root().params  # the shell's contexts are parsed, but no callback made an App of them
+    given = ctx.find_root().params  # completion parses the contexts, but no callback made an App of them
     app = App(given.get("redis_url"), given.get("namespace"), bool(given.get("insecure_redis")))
     if not app.settings.redis_url:
         from queuectl.server.paths import socket_path

@@ -17,7 +17,7 @@ from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 
 EXIT_TIMED_OUT = 124
-"""Exit code for a job that ran out of time, as timeout(1) gives it."""
+"""Exit code for a job that timed out, as in timeout(1)."""
 
 EXIT_CANCELLED = 125
 
@@ -25,7 +25,7 @@ EXIT_CANCELLED = 125
 @click.command(cls=CommandWithDashes, name="run")
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND", type=click.UNPROCESSED)
 @job_options
-@click.option("--raw", is_flag=True, help="On a terminal: don't take control characters out of the output.")
+@click.option("--raw", is_flag=True, help="Keep control characters of the output, even on a terminal.")
 @pass_app
 @click.pass_context
 def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bool, **options: Any) -> None:
@@ -36,10 +36,10 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
       queuectl run 'make check'
       queuectl run --timeout 60 --max-retries 0 -- ./deploy.sh staging
 
-    It waits for its turn in the queue. If no worker is up, a temporary one is started and stopped with the job;
-    until then it runs what else waits, too. Like any worker's, its jobs see only a few of this shell's variables.
-    A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or
-    has one: 512M, 2G. Exit code 124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
+    The job waits for its turn in the queue. If no worker is up, `run` starts a temporary one and stops it after the
+    job; until then it also runs the other waiting jobs. Like any worker's, its jobs see only a few of this shell's
+    variables. A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or has one: 512M, 2G. Exit code
+    124: timed out; 125: cancelled. Ctrl-C leaves the job in the queue.
     """
     from queuectl.cli.follow import Output, follow_job
     from queuectl.options import JobOptions
@@ -58,7 +58,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
         follow_job(app, job_id, Output(raw), meanwhile=helper.look, writes_here=helper.is_here)
     except KeyboardInterrupt:
         click.echo("", err=True)
-        note("The job goes on. Follow it with:", command_line(f"logs -f {job_id[:SHORT_ID]}"))
+        note("The job continues. Follow it with:", command_line(f"logs -f {job_id[:SHORT_ID]}"))
         raise
     helper.end()
     job = app.manager.job(job_id)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(name="server", cls=Noun)
 def server_command() -> None:
-    """The embedded server. It is started by the first command that needs it; you need none of these.
+    """The embedded server. The first command that needs it starts it; you need none of these commands.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def start(app: App, as_json: bool) -> None:
 
 
 @server_command.command(name="stop")
-@click.option("--force", is_flag=True, help="Even while workers are up, which start it again.")
+@click.option("--force", is_flag=True, help="Stop it even if workers are up; they start it again.")
 @json_option
 @pass_app
 def stop(app: App, force: bool, as_json: bool) -> None:
@@ -63,7 +63,7 @@ def stop(app: App, force: bool, as_json: bool) -> None:
     if not force and server.status().running and app.workers.use_this_server():
         raise QueuectlError(
             "Workers are up, and would start the server again at once.",
-            "Stop them first, in every namespace that has some: queuectl worker stop --wait",
+            "Stop them first, in every namespace that has any: queuectl worker stop --wait",
         )
     app.disconnect()
     stopped = server.stop()
@@ -116,7 +116,7 @@ def path(app: App, as_json: bool) -> None:
     if as_json:
         print_json({"socket": socket})
     else:
-        # For a program the very bytes of the name, which need not be text.
+        # The exact bytes of the name, for programs; it need not be text.
         click.echo(printable(socket) if is_terminal() else os.fsencode(socket))
 
 

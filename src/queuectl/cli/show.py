@@ -23,7 +23,7 @@ from queuectl.schema.job import job_object
 @pass_app
 @click.pass_context
 def show_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_json: bool) -> None:
-    """Show all that is known of jobs. ID may be any unique prefix of 4 characters or more.
+    """Show everything known about jobs. ID may be any unique prefix of 4 characters or more.
 
     \b
     Examples:
@@ -31,7 +31,7 @@ def show_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_json
       queuectl show 9fa2 31bc
       queuectl show 9fa2 --json | jq .exit_code
 
-    What is empty or as it is by default is not shown; --json has everything.
+    Empty and default values are not shown; --json has everything.
     """
     shown = False
 

@@ -15,14 +15,14 @@ from queuectl.schema.status import status_object
 @json_option
 @pass_app
 def status_command(app: App, as_json: bool) -> None:
-    """Show how many jobs there are in each state, the pace, and which workers are up.
+    """Show the number of jobs in each state, the pace, and which workers are up.
 
     \b
     Examples:
       queuectl status
       queuectl status --json | jq .jobs.pending
 
-    Workers of short jobs claim a few ahead; those count as waiting. Pace and time left go by the last minute.
+    Workers of short jobs claim a few ahead; those count as waiting. Pace and time left use the last minute.
     """
     status = app.manager.status()
     if as_json:

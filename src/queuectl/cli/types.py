@@ -1,4 +1,4 @@
-"""Types of options and arguments whose errors speak as all others do."""
+"""Types of options and arguments with errors in the style of all others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CURSOR = re.compile(r"(1:|[23]:-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]
-    """A whole number between two bounds, which its help does not spell out."""
+    """A whole number between two bounds, which its help omits."""
 
     name = "number"
 
@@ -26,12 +26,12 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg]
         self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number; InvalidInput names the option."""
+        """Return the number; InvalidInput names the option."""
         return values.whole_number(_named(param), value, self._least, self._most)
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]
-    """A length of time in seconds, or with a unit, between two bounds."""
+    """A duration in seconds, or with a unit, between two bounds."""
 
     name = "time"
 
@@ -40,17 +40,17 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]
         self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Its seconds."""
+        """Return the seconds."""
         return values.seconds(_named(param), value, self._most, least=self._least)
 
 
 class Cursor(click.ParamType):  # type: ignore[type-arg]
-    """Where a page ended, as `list --json` printed it."""
+    """The end of a page, as `list --json` printed it."""
 
     name = "cursor"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The cursor as given."""
+        """Return the cursor unchanged."""
         match = _CURSOR.fullmatch(str(value))
         if match is None or not match[4].isprintable():
             raise InvalidInput("--after must be a cursor as list --json prints it with each job.")
@@ -58,7 +58,7 @@ class Cursor(click.ParamType):  # type: ignore[type-arg]
 
 
 class States(click.ParamType):  # type: ignore[type-arg]
-    """One state, or several with commas between them."""
+    """One state, or several separated by commas."""
 
     name = "states"
     one = click.Choice([state.value for state in JobState])
@@ -66,11 +66,11 @@ class States(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[JobState, ...]:
-        """The states, in the order given."""
+        """Return the states in the order given."""
         return tuple(JobState(self.one.convert(name, param, ctx)) for name in str(value).split(","))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Completes the last state."""
+        """Complete the last state."""
         before, comma, last = incomplete.rpartition(",")
         return [
             CompletionItem(before + comma + str(item.value)) for item in self.one.shell_complete(ctx, param, last)
@@ -78,19 +78,19 @@ class States(click.ParamType):  # type: ignore[type-arg]
 
 
 class JobId(click.ParamType):  # type: ignore[type-arg]
-    """An id or the beginning of one. The shell completes those of recent jobs."""
+    """An id or its beginning. The shell completes those of recent jobs."""
 
     name = "id"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Ids that begin so; none if the server can't tell at once."""
+        """Return the ids that start like this; none if the server can't answer at once."""
         from queuectl.cli.recent import recent_jobs
 
         return [CompletionItem(job_id, help=line) for job_id, line in recent_jobs(ctx, incomplete)]
 
 
 def _named(param: click.Parameter | None) -> str:
-    """An option as it is written, an argument by its name."""
+    """Return an option as it is written, an argument by its name."""
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
     return str(param.name) if param is not None else "value"

@@ -1,4 +1,4 @@
-"""What was typed wrongly, in the words and the form of all other errors, whatever Click says about it."""
+"""Explains usage errors in the style of all other errors, instead of Click's."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from queuectl.text import one_line
 
 GLOBAL_OPTIONS = ("--redis-url", "--namespace", "--insecure-redis")
 CLOSE_ENOUGH = 0.75
-"""How alike two names have to be for one to be a slip of the other: `--delay` is no slip of `--help`."""
+"""How similar two names must be to suggest one for the other: `--delay` is no typo of `--help`."""
 
 
 def explain(error: click.UsageError) -> int:
-    """Say in two lines what was typed wrongly; gives the exit code."""
+    """Explain a usage error in two lines; return the exit code."""
     if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
         error.show()
         return error.exit_code
@@ -28,7 +28,7 @@ def explain(error: click.UsageError) -> int:
 
 
 def no_such_command(name: str, known: list[str], path: str) -> str:
-    """``There is no command 'worker stat'. Did you mean start?``"""
+    """Return ``There is no command 'worker stat'. Did you mean start?``"""
     full = " ".join([*path.split()[1:], one_line(name, 40)])
     return f"There is no command {full!r}.{_meant(name, known)}"
 
@@ -53,7 +53,7 @@ def _message(error: click.UsageError) -> str:
 def _bad_value(error: click.BadParameter) -> str:
     value, said, _ = error.message.partition(" is not ")
     kind = error.param.type if error.param is not None else None
-    kind = getattr(kind, "one", kind)  # several, with commas between them
+    kind = getattr(kind, "one", kind)  # several, separated by commas
     if said and isinstance(kind, click.Choice):
         return f"{_name(error)} must be one of {', '.join(map(str, kind.choices))}, not {value}."
     return f"{_name(error)}: {error.message}"

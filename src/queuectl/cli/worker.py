@@ -21,7 +21,7 @@ from queuectl.schema.worker import worker_object
 MAX_WORKERS = 10_000
 
 EXIT_TIME_IS_UP = 124
-"""As timeout(1) gives it."""
+"""As in timeout(1)."""
 
 
 @click.group(name="worker", cls=Noun)
@@ -44,8 +44,8 @@ def worker_command() -> None:
 @click.option("--lease", type=Seconds(1, 86_400), metavar="TIME",
               help="Requeue a job when its worker has been silent this long (default: 30).")  # fmt: skip
 @click.option("--grace", type=Seconds(0, 86_400), metavar="TIME",
-              help="Between SIGTERM and SIGKILL for a job that is stopped (default: 5).")  # fmt: skip
-@click.option("--verbose/--quiet", "-v/-q", default=None, help="A line for each job (default: on a terminal).")
+              help="Time between SIGTERM and SIGKILL when a job is stopped (default: 5).")  # fmt: skip
+@click.option("--verbose/--quiet", "-v/-q", default=None, help="Print a line per job (default: on a terminal).")
 @click.option("--allow-root", is_flag=True, help="Run jobs as root, even after sudo or su.")
 @click.option("--ready-fd", type=WholeNumber(0), hidden=True)
 @json_option
@@ -111,7 +111,7 @@ def start(
 
 
 def _warn_of_losses(app: App) -> None:
-    """A queue outlives its server only by what that has on its disk."""
+    """Warn if jobs could be lost: a queue survives its server only as far as the server writes to disk."""
     if app.workers.may_lose_jobs():
         from queuectl.storage.connect import server_url
         from queuectl.storage.durability import APPEND_ONLY_HINT
@@ -186,7 +186,7 @@ def resume(app: App, as_json: bool) -> None:
         if not was_stopped:
             click.echo("Nothing was stopped.")
         elif app.workers.count():
-            click.echo("Jobs may run again; workers that still finish theirs go on.")
+            click.echo("Jobs may run again; workers that are still finishing theirs continue.")
         else:
             click.echo("Jobs may run again. No stopped pool is known on this host.")
             hint("Start workers with:", command_line("worker start --count 2"))

@@ -1,1 +1,1 @@
-"""Pure values: what a job, a worker and a policy are. No input or output happens here."""
+"""Pure values: jobs, workers and policies. Nothing here does input or output."""

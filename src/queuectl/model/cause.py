@@ -1,9 +1,9 @@
-"""Why an attempt failed or a job ended, as data: a word, with a number where one belongs to it.
+"""Why an attempt failed or a job ended, as data: a word, in some cases with a number.
 
 ``exit:7``, ``signal:9``, ``timeout``, the name of a limit (``memory``, ``cpu_time``, ``max_output``,
 ``max_processes``), ``start`` (the command could not be started), ``crash`` (its worker died), ``cancelled``,
-``cleared``, ``invalid`` (the record is no job). Empty for a success. Sentences are made here, at the edge, and
-nothing reads one back; ``detail`` is what else there is to say, in words.
+``cleared``, ``invalid`` (the record is no job). Empty for a success. ``detail`` has any further explanation. This
+module turns causes into sentences; nothing parses a sentence back.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _LIMITS = {
 
 
 def of_exit(code: int) -> str:
-    """The command exited with ``code``, which is not 0."""
+    """Return the cause for an exit code other than 0."""
     return f"exit:{code}"
 
 
 def of_signal(number: int) -> str:
-    """The command was killed by a signal."""
+    """Return the cause for a command that a signal killed."""
     return f"signal:{number}"
 
 
 def in_short(cause: str, detail: str = "") -> str:
-    """A cause in a word or two, for where a sentence has no room: ``exit 7``, ``SIGKILL``, ``memory limit``."""
+    """Describe a cause in a word or two, where space is short: ``exit 7``, ``SIGKILL``, ``memory limit``."""
     kind, _, number = cause.partition(":")
     if kind == "signal":
         return _signal_name(number)
@@ -47,7 +47,7 @@ def in_short(cause: str, detail: str = "") -> str:
 
 
 def sentence(cause: str, detail: str = "", options: JobOptions | None = None, crashes: int = 0) -> str:
-    """A cause in words, without a full stop; empty for a success. ``options`` are the job's, for its limits."""
+    """Describe a cause, without a full stop; empty for a success. ``options`` are the job's, for its limits."""
     kind, _, number = cause.partition(":")
     if kind == "exit":
         said = f"exit code {number}"
@@ -62,7 +62,7 @@ def sentence(cause: str, detail: str = "", options: JobOptions | None = None, cr
     elif kind in (START, INVALID):
         return detail or kind
     else:
-        said = cause  # a later version's, perhaps
+        said = cause  # perhaps from a later version
     return f"{said}; {detail}" if said and detail else said or detail
 
 

@@ -1,4 +1,4 @@
-"""What a command is, and which ones a system can run."""
+"""The forms of a command, and which commands a system can run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ SHELL = "shell"
 """Form of a command that is one string for ``/bin/sh -c``."""
 
 EXEC = "exec"
-"""Form of a command that is a list of arguments, joined by NUL bytes: executed without a shell."""
+"""Form of a command that is a list of arguments joined by NUL bytes, executed without a shell."""
 
 MAX_ARGUMENT_BYTES = 131_071
-"""The longest single argument that Linux executes (MAX_ARG_STRLEN, 32 pages, less the final NUL)."""
+"""The longest single argument that Linux accepts (MAX_ARG_STRLEN, 32 pages, less the final NUL)."""
 
 MAX_ARGUMENTS_BYTES = 1_000_000
-"""All arguments of one command together: under the usual 2 MiB limit, with room for an environment."""
+"""The most bytes for all arguments of a command: below the usual 2 MiB limit, with room for an environment."""
 
 
 def check(command: bytes, form: str) -> None:
-    """InvalidInput for a command that no system will run."""
+    """Raise InvalidInput for a command that no system will run."""
     if form == SHELL:
         if b"\0" in command:
             raise InvalidInput("The command has a NUL byte, which no program can be given.")
@@ -39,7 +39,7 @@ def check(command: bytes, form: str) -> None:
 
 
 def joined(arguments: list[bytes]) -> bytes:
-    """A list of arguments as a command of form EXEC; InvalidInput when one has a NUL byte."""
+    """Join a list of arguments into a command of form EXEC; raise InvalidInput if one has a NUL byte."""
     if any(b"\0" in argument for argument in arguments):
         raise InvalidInput("The command has a NUL byte, which no program can be given.")
     return b"\0".join(arguments)

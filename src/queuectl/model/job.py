@@ -1,4 +1,4 @@
-"""The job: what a user asked to run, and how it has gone so far."""
+"""A job: what a user asked to run, and its progress so far."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from queuectl.options import JobOptions
 
 
 class Waiting(NamedTuple):
-    """It is ready to run."""
+    """The job is ready to run."""
 
 
 class Running(NamedTuple):
-    """A worker has it. ``started_at`` is None for a job that was just claimed."""
+    """A worker has the job. ``started_at`` is None for a job that was just claimed."""
 
     worker: str
     host: str
@@ -25,19 +25,19 @@ class Running(NamedTuple):
 
 
 class Retrying(NamedTuple):
-    """Its last attempt failed, and the next one is due then."""
+    """The last attempt failed; the next one is due at this time."""
 
     due_at: float | None
 
 
 class Ended(NamedTuple):
-    """It is over, since then."""
+    """The job is over since this time."""
 
     at: float | None
 
 
 class Attempt(NamedTuple):
-    """The newest attempt that has ended: who ran it, since when, and how it went.
+    """The newest attempt that has ended: who ran it, when, and the outcome.
 
     ``exit_code`` is None if the command did not exit by itself; for ``cause`` and ``detail`` see
     `queuectl.model.cause`.
@@ -54,10 +54,10 @@ class Attempt(NamedTuple):
 class Job(NamedTuple):
     """One job, as it is claimed, shown and returned.
 
-    Times are Unix seconds by the server's clock. ``command`` is bytes: a file name in it need not be text; ``form``
-    says how it is run. ``standing`` is what holds in the job's state alone. ``attempts`` counts those that ended
-    with a result of the command; a worker's death is counted in ``crashes`` instead. ``fence`` rises with every
-    claim. ``last`` is None while no attempt has ended.
+    Times are Unix seconds by the server's clock. ``command`` is bytes, because file names in it need not be text;
+    ``form`` says how to run it. ``standing`` has the data of the job's current state. ``attempts`` counts those
+    that ended with a result of the command; ``crashes`` counts worker deaths instead. ``fence`` rises with every
+    claim. ``last`` is None until an attempt has ended.
     """
 
     id: str
@@ -77,44 +77,44 @@ class Job(NamedTuple):
 
     @property
     def policy(self) -> RetryPolicy:
-        """How often and when it is tried again."""
+        """How often and when the job is retried."""
         return RetryPolicy(self.options.max_retries, self.options.backoff_base, self.options.backoff_factor)
 
     @property
     def reason(self) -> str:
-        """Why its newest attempt failed, or it ended, in words; empty where nothing went wrong."""
+        """Why the newest attempt failed or the job ended, in words; empty if nothing went wrong."""
         if self.last is None:
             return ""
         return cause.sentence(self.last.cause, self.last.detail, self.options, self.crashes)
 
     @property
     def exit_code(self) -> int | None:
-        """What its newest attempt that ended exited with."""
+        """The exit code of the newest attempt that has ended."""
         return self.last.exit_code if self.last else None
 
     @property
     def run(self) -> Running | Attempt | None:
-        """Who runs it, or ran it last, and since when."""
+        """Who runs the job, or ran it last, and since when."""
         return self.standing if isinstance(self.standing, Running) else self.last
 
     @property
     def started_at(self) -> float | None:
-        """When its newest attempt began."""
+        """When the newest attempt began."""
         return self.run.started_at if self.run else None
 
     @property
     def finished_at(self) -> float | None:
-        """When it ended; None while it has not."""
+        """When the job ended; None if it has not."""
         return self.standing.at if isinstance(self.standing, Ended) else None
 
     @property
     def next_retry_at(self) -> float | None:
-        """When it is tried again; None where that is not planned."""
+        """When the job is retried; None if no retry is planned."""
         return self.standing.due_at if isinstance(self.standing, Retrying) else None
 
 
 class Lease(NamedTuple):
-    """A job that a runner has claimed, and the number that proves it: only the newest fence can record a result."""
+    """A job that a runner has claimed, with its fence: only the newest fence can record a result."""
 
     job: Job
     fence: int

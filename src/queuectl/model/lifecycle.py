@@ -1,4 +1,4 @@
-"""The states of a job, and which may follow which."""
+"""A job's states, and the allowed transitions between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class JobState(str, Enum):
-    """Where a job stands. The value is what the hash's ``status`` field and every JSON object say."""
+    """A job's state. The hash's ``status`` field and all JSON objects use this value."""
 
     PENDING = "pending"  # ready to run
     PROCESSING = "processing"  # leased by one worker
@@ -19,7 +19,7 @@ class JobState(str, Enum):
 
 
 FINAL = frozenset({JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED})
-"""States that a job leaves only by a person's decision (`dlq retry`), or by being removed."""
+"""States that a job leaves only when a person decides so (`dlq retry`) or when it is removed."""
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.PROCESSING, JobState.CANCELLED}),
@@ -29,7 +29,7 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
             JobState.FAILED,
             JobState.DEAD,
             JobState.CANCELLED,
-            JobState.PENDING,  # a lost lease, or handed back while draining
+            JobState.PENDING,  # its lease was lost, or it was handed back while draining
         }
     ),
     JobState.FAILED: frozenset({JobState.PENDING, JobState.CANCELLED}),
@@ -37,4 +37,4 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.DEAD: frozenset({JobState.PENDING}),  # dlq retry
     JobState.CANCELLED: frozenset(),
 }
-"""Every legal change of state. The scripts follow it, and a property test holds them to it."""
+"""Every legal transition. The scripts follow this table, and a property test verifies it."""

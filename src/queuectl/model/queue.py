@@ -1,4 +1,4 @@
-"""Queues: names under which jobs wait."""
+"""Queues: the names under which jobs wait."""
 
 from __future__ import annotations
 

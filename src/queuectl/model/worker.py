@@ -1,4 +1,4 @@
-"""What is known of a worker."""
+"""A worker, as the server knows it."""
 
 from __future__ import annotations
 

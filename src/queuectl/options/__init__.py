@@ -1,7 +1,7 @@
-"""The options of a job, one line each, in a file for each group.
+"""The options of a job, one line each, in one file per group.
 
-An option is added by its line here and by the code that acts on it. Nothing of Click is imported, and no server is
-asked: a short `enqueue` reads this table.
+To add an option, add a line here and the code that acts on it. This package imports no Click and asks no server:
+the fast path of `enqueue` reads this table.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["JOB", "LEASE", "OPTIONS", "SETTING", "SETTINGS", "JobOptions", "Opti
 
 
 class JobOptions(Identity, Place, Resources, Policy):
-    """What a user can ask of a single job. A value is of the option's own type, or text such as ``10m`` or ``2G``.
+    """The options that a user can set for a single job. A value has the option's type, or is text like ``10m``.
 
-    What is not given is left to the queue's configuration, and then to the default.
+    An option that is not given gets its value from the queue's configuration, else its default.
     """
 
     def fields(self) -> dict[str, str]:
-        """The fields of the job's hash for what was given."""
+        """Return the given options as fields of the job's hash."""
         fields = {name: OPTIONS[name].kind.text(value) for name, value in self.given.items()}
         packed = [f"{name}={fields.pop(name)}" for name in PACKED if name in fields and self.given[name]]
         return fields | ({PACKED_FIELD: " ".join(packed)} if packed else {})
@@ -37,18 +37,18 @@ PACKED = [name for name, option in OPTIONS.items() if option.goes_to == LEASE]
 """Options that share one field."""
 
 PACKED_FIELD = "limits"
-"""``memory=536870912 cpu_time=10``. A name in it that a worker does not know makes the job invalid: an option that
-the user relies on is never passed over."""
+"""``memory=536870912 cpu_time=10``. A name that a worker does not know makes the job invalid: a worker must never
+ignore an option that the user relies on."""
 
 SETTINGS: dict[str, Option[Any]] = {
     **{name: option for name, option in OPTIONS.items() if option.goes_to == SETTING},
     **Retention.table,
 }
-"""What the queue's configuration holds."""
+"""The settings in the queue's configuration."""
 
 
 def settings_rows(names: list[str]) -> list[str]:
-    """Name, default, most, whole for each of these settings, as scripts take them: Python owns the bounds."""
+    """Return name, default, most, whole for each of these settings, for scripts: Python defines the bounds."""
     rows = []
     for option in (SETTINGS[name] for name in names):
         rows += [option.name, option.kind.text(option.default), f"{option.kind.most:.0f}", "1" * option.kind.whole]

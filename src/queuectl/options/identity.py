@@ -1,4 +1,4 @@
-"""What a job is known by, beside its id."""
+"""What identifies a job besides its id."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from queuectl.options.values import texts
 
 
 class Identity(Options):
-    """What a job is known by, beside its id."""
+    """What identifies a job besides its id."""
 
-    label = Option(texts(), (), "A text to know the job by; may be given several times.", JOB)
+    label = Option(texts(), (), "A label to find the job by; repeatable.", JOB)

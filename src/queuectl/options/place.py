@@ -6,7 +6,7 @@ from queuectl.options.table import LEASE, Option, Options
 from queuectl.options.values import whole_up_to
 
 NICEST = 19
-"""The lowest priority that Unix has for a process."""
+"""The lowest process priority on Unix."""
 
 
 class Place(Options):

@@ -1,4 +1,4 @@
-"""How long finished jobs are kept: settings of the whole queue, and of no single job."""
+"""How long finished jobs are kept. These settings apply to the whole queue, not to single jobs."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ class Retention(Options):
         seconds_up_to(100 * YEAR_SECONDS), 7 * _DAY_SECONDS, "How long completed and cancelled jobs are kept."
     )
     dead_retention = Option(seconds_up_to(100 * YEAR_SECONDS), 90 * _DAY_SECONDS, "How long dead jobs are kept.")
-    max_finished = Option(whole_up_to(1_000_000_000), 1_000_000, "Jobs kept at most in each final state.")
+    max_finished = Option(whole_up_to(1_000_000_000), 1_000_000, "The most jobs kept in each final state.")

@@ -1,6 +1,6 @@
-"""How an option of a job is declared: one line that all ways in and out are made from.
+"""The declaration of an option: one line from which every interface derives.
 
-The command line, its short way, the configuration, stored records, JSON, `show` and the reference in the docs read
+The command line, its fast path, the configuration, stored records, JSON, `show` and the reference in the docs read
 these declarations; see `queuectl.options`.
 """
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SETTING, LEASE, JOB = "setting", "lease", "job"
-"""Where a value goes: a field that the queue's configuration may fill in and a runner needs; what only a runner
-needs, packed into one field since most jobs have none; a field that is stored and shown."""
+"""Where a value is stored: in a field that a runner needs and the queue's configuration may fill in; in one packed
+field of what only a runner needs, since most jobs have none of it; or in a field that is just stored and shown."""
 
 
 class Option(Generic[T]):
-    """One option. On a class it is this declaration; on an instance it is the value, or the default.
+    """One option. On a class it is this declaration; on an instance it is the value or the default.
 
-    ``unlimited``: 0 stands for no limit.
+    ``unlimited``: 0 means no limit.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Option(Generic[T]):
 
     @property
     def flag(self) -> str:
-        """What the command line calls it."""
+        """The option's name on the command line."""
         return f"--{self.name.replace('_', '-')}"
 
     @property
@@ -65,15 +65,15 @@ class Option(Generic[T]):
         return isinstance(self.default, tuple)
 
     def read(self, value: object) -> T:
-        """The value that a text or number stands for; InvalidInput if it is none."""
+        """Convert a text or number to the option's value; raise InvalidInput if it is invalid."""
         return self.kind.read(self.name.replace("_", "-"), value)
 
 
 class Options:
-    """Values of the options that a class and its bases declare. What is not given, or None, has its default."""
+    """Values of the options that a class and its bases declare. Missing ones, or None, have their default."""
 
     table: ClassVar[dict[str, Option[Any]]] = {}
-    """Name to declaration, in the order in which they are declared."""
+    """Name to declaration, in the order of declaration."""
 
     def __init_subclass__(cls) -> None:
         cls.table = {
@@ -84,13 +84,13 @@ class Options:
         }
 
     def __init__(self, **values: object) -> None:
-        """Checks and keeps ``values``; InvalidInput for one out of bounds, TypeError for an unknown name."""
+        """Check and keep ``values``; raise InvalidInput for an invalid value, TypeError for an unknown name."""
         if unknown := values.keys() - self.table.keys():
             raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
         self.given: dict[str, Any] = {
             name: self.table[name].read(value) for name, value in values.items() if value not in (None, ())
         }
-        # In the instance, where reading an attribute finds them at once: a runner does it for every job.
+        # In the instance, where attribute lookup finds them fastest: a runner does this for every job.
         vars(self).update(self.given)
 
     def __eq__(self, other: object) -> bool:
@@ -103,5 +103,5 @@ class Options:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
 
     def values(self) -> Mapping[str, Any]:
-        """Every option's value, defaults included."""
+        """Return every option's value, defaults included."""
         return {name: getattr(self, name) for name in self.table}

@@ -1,6 +1,6 @@
-"""What a value may be: one check for every number, size, length of time and text that comes from outside.
+"""Checks values: one check for every number, size, duration and text that comes from outside.
 
-A `Kind` reads a value of one sort and writes it again. ``name`` in the messages is what the user called it.
+A `Kind` reads and writes one kind of value. ``name`` in the messages is what the user called it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ MAX_TEXT = 200
 
 
 class Kind(Generic[T]):
-    """A sort of value.
+    """A kind of value.
 
-    ``read(name, value)`` gives the value that a text or number stands for, or raises InvalidInput. ``text`` is how
-    it is stored, ``words`` how people read it. ``most`` and ``whole`` bound what a stranger may have stored.
+    ``read(name, value)`` converts a text or number, or raises InvalidInput. ``text`` formats a value for storage,
+    ``words`` for people. ``most`` and ``whole`` limit the stored values that we accept, since others may have
+    written them.
     """
 
     __slots__ = ("metavar", "most", "read", "text", "whole", "words")
@@ -47,32 +48,32 @@ class Kind(Generic[T]):
 
 
 def seconds_up_to(most: float = YEAR_SECONDS) -> Kind[float]:
-    """A length of time, in seconds."""
+    """Return the kind for a duration in seconds."""
     return Kind("TIME", lambda name, value: seconds(name, value, most), number_text, span_text, most)
 
 
 def whole_up_to(most: int) -> Kind[int]:
-    """A count from 0 to ``most``."""
+    """Return the kind for a count from 0 to ``most``."""
     return Kind("N", lambda name, value: whole_number(name, value, 0, most), str, None, most, True)
 
 
 def number_up_to(most: float) -> Kind[float]:
-    """A number from 0 to ``most``."""
+    """Return the kind for a number from 0 to ``most``."""
     return Kind("F", lambda name, value: number(name, value, 0, most), number_text, None, most)
 
 
 def size_in_bytes() -> Kind[int]:
-    """A number of bytes."""
+    """Return the kind for a number of bytes."""
     return Kind("SIZE", size, str, size_text, MAX_BYTES, True)
 
 
 def texts() -> Kind[tuple[str, ...]]:
-    """Several short texts, each on a line of its own where they are stored."""
+    """Return the kind for several short texts, stored one per line."""
     return Kind("TEXT", short_texts, "\n".join, ", ".join)
 
 
 def short_texts(name: str, value: object) -> tuple[str, ...]:
-    """Texts of 1 to 200 printable characters, each once, as a sequence or with line breaks between them."""
+    """Check texts of 1 to 200 printable characters, each once, given as a sequence or one per line."""
     given = value.split("\n") if isinstance(value, str) else value
     if not isinstance(given, (list, tuple)) or not all(isinstance(text, str) for text in given):
         raise InvalidInput(f"{name} must be a text, not {_shown(value)}.")
@@ -86,12 +87,12 @@ def short_texts(name: str, value: object) -> tuple[str, ...]:
 
 
 def number_text(value: float) -> str:
-    """A number as it is stored: ``2`` rather than ``2.0``, and nothing lost."""
+    """Format a number for storage: ``2`` rather than ``2.0``, without loss."""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def number(name: str, value: object, least: float, most: float) -> float:
-    """``value`` as a float between ``least`` and ``most``, else InvalidInput that names it."""
+    """Return ``value`` as a float between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
         result = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -102,7 +103,7 @@ def number(name: str, value: object, least: float, most: float) -> float:
 
 
 def whole_number(name: str, value: object, least: int, most: int) -> int:
-    """``value`` as an int between ``least`` and ``most``, else InvalidInput that names it."""
+    """Return ``value`` as an int between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
         result = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
@@ -113,7 +114,7 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
 
 
 def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: float = 0.0) -> float:
-    """A length of time: seconds, or numbers with units as in ``30s``, ``1.5h``, ``1h30m``, ``7d``."""
+    """Return a duration in seconds, given as seconds or with units: ``30s``, ``1.5h``, ``1h30m``, ``7d``."""
     try:
         result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
@@ -127,7 +128,7 @@ def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: floa
 
 
 def _composed(text: str) -> float:
-    """The seconds of ``1h30m``: each unit at most once, the larger ones first."""
+    """Return the seconds of ``1h30m``: each unit at most once, larger ones first."""
     total, digits, last = 0.0, "", math.inf
     for character in text:
         if character not in UNITS:
@@ -142,7 +143,7 @@ def _composed(text: str) -> float:
 
 
 def size(name: str, value: object) -> int:
-    """A number of bytes, or one with a unit as in ``100k``, ``512M``, ``1.5GB``, ``2GiB``: powers of 1,024."""
+    """Return a number of bytes, given plain or as ``100k``, ``512M``, ``1.5GB``, ``2GiB`` (1k is 1,024)."""
     text, unit = value, 1
     if isinstance(value, str):
         short = value.lower()
@@ -162,7 +163,7 @@ def size(name: str, value: object) -> int:
 
 
 def size_text(count: int) -> str:
-    """A number of bytes as one would type it: ``512M``; exact."""
+    """Format a number of bytes as one would type it, ``512M``, without loss."""
     for unit, factor in reversed(SIZES.items()):
         if count and count % factor == 0:
             return f"{count // factor}{unit if unit == 'k' else unit.upper()}"
@@ -170,7 +171,7 @@ def size_text(count: int) -> str:
 
 
 def span_text(value: float) -> str:
-    """A length of time as one would type it: ``1h30m``, ``2.5s``; exact."""
+    """Format a duration as one would type it, ``1h30m`` or ``2.5s``, without loss."""
     parts, rest = "", value
     for unit, factor in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if rest >= factor and value == int(value):

@@ -1,1 +1,1 @@
-"""The JSON of everything that is shown: the documented names, in a stable order. Nothing here prints."""
+"""The JSON output: the documented names, in a stable order. Nothing here prints."""

@@ -1,4 +1,4 @@
-"""A job as JSON has it."""
+"""A job as JSON."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from queuectl.schema.times import timestamp
 
 
 def command_text(job: Job) -> str:
-    """The command as one would type it; bytes that are no text as surrogates."""
+    """Return the command as one would type it, with surrogates for bytes that are not text."""
     if job.form == EXEC:
         return shlex.join(os.fsdecode(argument) for argument in job.command.split(b"\0"))
     return job.command.decode("utf-8", "surrogateescape")
 
 
 def job_object(job: Job) -> dict[str, Any]:
-    """All that is known of a job. ``status`` is the deprecated name of ``state``."""
+    """Return everything known about a job. ``status`` is the deprecated name of ``state``."""
     run = job.run
     options = {
         name: (value or None) if OPTIONS[name].unlimited else value for name, value in job.options.values().items()
@@ -52,5 +52,5 @@ def job_object(job: Job) -> dict[str, Any]:
 
 
 def listed_object(job: Job, cursor: str) -> dict[str, Any]:
-    """A job of a list, with the cursor behind which the next page begins."""
+    """Return a job of a list, with the cursor after which the next page begins."""
     return job_object(job) | {"cursor": cursor}

@@ -1,4 +1,4 @@
-"""The whole system as JSON has it."""
+"""The whole system as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from queuectl.schema.worker import worker_object
 
 
 def status_object(status: Status) -> dict[str, Any]:
-    """Counts, the pace, and what each worker does."""
+    """Return the counts, the pace, and what each worker does."""
     return {
         "jobs": {state.value: count for state, count in status.jobs.items()},
         "running": status.running,

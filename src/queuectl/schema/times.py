@@ -1,4 +1,4 @@
-"""How a moment is written in JSON."""
+"""Times as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 def timestamp(seconds: float | None) -> str | None:
-    """UTC as in RFC 3339, with milliseconds; None stays None."""
+    """Format a time as UTC per RFC 3339, with milliseconds; None stays None."""
     if seconds is None:
         return None
     whole = int(seconds)

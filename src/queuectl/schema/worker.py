@@ -1,4 +1,4 @@
-"""A worker as JSON has it."""
+"""A worker as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queuectl.schema.times import timestamp
 
 
 def worker_object(worker: WorkerInfo) -> dict[str, Any]:
-    """All that is known of a worker. ``status`` is the deprecated name of ``state``."""
+    """Return everything known about a worker. ``status`` is the deprecated name of ``state``."""
     return {
         "name": worker.name,
         "state": worker.status,

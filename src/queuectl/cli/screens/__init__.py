@@ -1,1 +1,1 @@
-"""How things look to a person: streams, messages, values, tables, and what they show."""
+"""Output for people: streams, messages, values, tables, and their contents."""

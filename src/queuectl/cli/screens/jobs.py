@@ -1,4 +1,4 @@
-"""A job as the cells of a table, and as the lines of `show`. The one place of the screens that reads its fields."""
+"""Shows a job as the cells of a table, or as the lines of `show`. No other screen reads a job's fields."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from queuectl.schema.job import command_text
 from queuectl.text import one_line
 
 BACKOFF = ("max_retries", "backoff_base", "backoff_factor")
-"""Options that make one line."""
+"""Options that share one line."""
 
 LONGEST_RESULT = 16
-"""Columns for the result of a job, whatever a server says that it was."""
+"""Columns for a job's result, whatever the server says it was."""
 
 
 def jobs_table(jobs: Sequence[Job], now: float, *, one_state: bool) -> None:
-    """A line for each job. ``one_state``: all are in the same, so that its column is the first to go."""
+    """Print a line for each job. ``one_state``: all have the same, so drop its column first."""
     table(
         ["ID", "STATE", "ATTEMPTS", "WHEN", "RESULT", "COMMAND"],
         [
@@ -37,7 +37,7 @@ def jobs_table(jobs: Sequence[Job], now: float, *, one_state: bool) -> None:
 
 
 def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
-    """What `show` says of a job: name to value. What is empty or as it is by default is left out."""
+    """Return what `show` prints about a job, name to value, without empty and default values."""
     details = {
         "id": job.id,
         "state": job.state.value,
@@ -65,14 +65,14 @@ def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
 
 
 def _attempts(job: Job) -> str:
-    """Attempts so far, one that is under way included, of those it may have."""
+    """Return the attempts so far, including a running one, and the most it may have."""
     return f"{job.attempts + (job.state is JobState.PROCESSING)}/{job.policy.max_retries + 1}"
 
 
 def _backoff(job: Job) -> str:
     policy = job.policy
     if policy.max_retries == 0 or job.state in FINAL:
-        return ""  # nothing follows
+        return ""  # it won't be retried
     return f"{span_text(policy.backoff_base)} * {policy.backoff_factor:g} ^ retry"
 
 
@@ -94,7 +94,7 @@ def _when(job: Job, now: float) -> str:
 
 
 def _result(job: Job) -> str:
-    """What its newest attempt came to; nothing where the state says it all, or another attempt is under way."""
+    """Return the newest attempt's result; empty if the state says it all, or another attempt is running."""
     if job.state in (JobState.PROCESSING, JobState.CANCELLED) or job.last is None:
         return ""
     return one_line(in_short(job.last.cause, job.last.detail), LONGEST_RESULT)
@@ -106,15 +106,15 @@ def _started_at(job: Job) -> float | None:
 
 def _took(job: Job, now: float) -> str:
     if job.state is JobState.CANCELLED:
-        return ""  # it may have been waiting for a retry, which the start of its last attempt does not tell
-    # One that was handed back only waits.
+        return ""  # it may have waited for a retry, and its last attempt's start does not tell
+    # A job that was handed back is only waiting.
     ended = now if job.state is JobState.PROCESSING else job.finished_at
     started_at = _started_at(job)
     return span(ended - started_at) if started_at and ended else ""
 
 
 def _options(job: Job) -> dict[str, str]:
-    """What was asked of the job; its backoff and its limits have lines of their own."""
+    """Return the options that the job was given, except backoff and limits, which have their own lines."""
     words = {name: option.kind.words(getattr(job.options, name)) for name, option in OPTIONS.items()}
     return {
         name.replace("_", " "): words[name]

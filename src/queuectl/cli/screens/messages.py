@@ -1,4 +1,4 @@
-"""What a command says to a person beside its output: notes, hints, errors."""
+"""A command's messages to people, apart from its output: notes, hints, errors."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ LONGEST_ERROR = 1_000
 
 
 def note(text: str, command: str = "", *, after: str = "") -> None:
-    """A message for a person: on stderr, behind the red word ``after``, wrapped to a terminal's width.
+    """Print a message on stderr, after the red word ``after``, wrapped to the terminal's width.
 
-    ``command`` follows in one piece, on a line of its own if need be: it is there to be copied.
+    ``command`` follows unbroken, on its own line if necessary, so that it can be copied.
     """
     lines = _fitted(after + printable(text), "stderr", command)
     click.echo("\n".join([style(after, "red", err=True) + lines[0].removeprefix(after), *lines[1:]]), err=True)
 
 
 def say(text: str, command: str = "") -> None:
-    """A sentence that is part of what was asked for: the same on stdout."""
+    """Print a sentence that is part of the requested output: the same, on stdout."""
     click.echo("\n".join(_fitted(printable(text), "stdout", command)))
 
 
 def hint(text: str, command: str = "") -> None:
-    """A friendly word that only a person at a terminal wants."""
+    """Print advice that only a person at a terminal wants."""
     if is_terminal("stderr"):
         note(text, command)
 
 
 def complain(error: QueuectlError) -> None:
-    """An error: what, why, and what to type next, with the options that were given to this command."""
+    """Print an error: what, why, and what to type next, with the global options of this command."""
     note(_shortened(error.message), after="Error: ")
     if error.hint:
         note(_shortened(with_given_options(error.hint)))
 
 
 def _fitted(text: str, stream: str, command: str) -> list[str]:
-    """Lines that a terminal shows whole; elsewhere one line. No word is broken: it may be copied."""
+    """Wrap to whole lines on a terminal; one line elsewhere. Breaks no word, since it may be copied."""
     width = terminal_width() if stream == "stdout" else shutil.get_terminal_size().columns
     if (stream == "stderr" and not is_terminal(stream)) or len(text) + len(command) < width:
         return [f"{text} {command}".rstrip()]
@@ -57,5 +57,5 @@ def _fitted(text: str, stream: str, command: str) -> list[str]:
 
 
 def _shortened(text: str) -> str:
-    """Without its middle, if it quotes a value that nobody would read to the end."""
+    """Cut the middle if the text quotes a value too long to read."""
     return text if len(text) <= LONGEST_ERROR else f"{text[: LONGEST_ERROR - 200]} … {text[-200:]}"

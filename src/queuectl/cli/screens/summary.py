@@ -1,4 +1,4 @@
-"""The whole system in one sentence, and each state in a line."""
+"""Shows the whole system in one sentence, and each state in a line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queuectl.model.lifecycle import JobState
 
 
 def print_summary(status: Status) -> None:
-    """What `status` shows."""
+    """Print the output of `status`."""
     say(sentence(status))
     for state, count in status.jobs.items():
         if count:

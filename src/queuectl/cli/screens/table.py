@@ -1,4 +1,4 @@
-"""Tables and aligned pairs that fit the terminal, whatever text is in them."""
+"""Tables and aligned pairs that fit the terminal, whatever text they contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from queuectl.cli.screens.terminal import style, terminal_width
 from queuectl.text import LINE_BREAK, LINE_BREAK_PLAIN, columns, one_line, pad, printable
 
 NARROWEST = 6
-"""Columns that every cell keeps."""
+"""The minimum width of a cell."""
 
 COLOURS = {
     "pending": "cyan",
@@ -31,11 +31,10 @@ def table(
     spare: Sequence[str] = (),
     whole: Sequence[str] = (),
 ) -> None:
-    """Columns as wide as their contents, if the terminal has the room.
+    """Print columns as wide as their contents, if the terminal has the space.
 
-    If it hasn't, the columns named in ``spare`` go first, in that order; then the widest is cut until all fit,
-    one of ``whole`` only once the others are as narrow as can be.
-    Cells may hold hostile text; it is cleaned here.
+    Otherwise drop the columns named in ``spare``, in that order. Then cut the widest until all fit; cut those of
+    ``whole`` only once the others are as narrow as possible. Cells may hold hostile text; it is cleaned here.
     """
     mark = _line_break()
     lines = [list(headings), *([one_line(cell, line_break=mark) for cell in row] for row in rows)]
@@ -47,7 +46,7 @@ def table(
         return sum(widths[at] + 2 for at in kept) - 2
 
     for name in spare:
-        # A command of 20 characters says enough to be worth a column of lesser things.
+        # Showing 20 characters of a command is worth dropping a less important column.
         if total() - max(0, widths[kept[-1]] - 20) > room:
             kept.remove(headings.index(name))
     widths = [min(width, max(room, NARROWEST)) for width in widths]
@@ -61,7 +60,7 @@ def table(
 
 
 def pairs(values: Mapping[str, str]) -> None:
-    """Names and values, aligned; long values go on in the next line, a command's own lines in theirs."""
+    """Print names and values, aligned; long values wrap, and a command keeps its own lines."""
     indent = max(map(len, values)) + 2
     room = max(16, terminal_width() - indent)
     for name, value in values.items():
@@ -72,7 +71,7 @@ def pairs(values: Mapping[str, str]) -> None:
 
 
 def state_text(name: str, width: int = 0) -> str:
-    """A state's name in its colour."""
+    """Return a state's name in its colour."""
     return style(name.ljust(width), COLOURS.get(name))
 
 

@@ -1,4 +1,4 @@
-"""The two ends of this process: whether a person is there, how wide it is, and colour."""
+"""This process's streams: whether a person is there, how wide the terminal is, and colour."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 WITHOUT_TERMINAL = 200
-"""Columns where nobody says how many there are."""
+"""The width if nothing else says it."""
 
 
 def is_terminal(stream: str = "stdout") -> bool:
-    """Whether a person is at that end."""
+    """Whether the stream is a terminal."""
     try:
         return bool(getattr(sys, stream).isatty())
     except (AttributeError, ValueError):  # closed
@@ -23,7 +23,7 @@ def is_terminal(stream: str = "stdout") -> bool:
 
 
 def terminal_width() -> int:
-    """Columns of the terminal; without one those of ``COLUMNS``."""
+    """Return the terminal's columns; without a terminal, those of ``COLUMNS``."""
     if is_terminal():
         return shutil.get_terminal_size((100, 24)).columns
     try:
@@ -33,14 +33,14 @@ def terminal_width() -> int:
 
 
 def style(text: str, colour: str | None, *, err: bool = False, bold: bool = False) -> str:
-    """Coloured text on a terminal, plain text elsewhere or with NO_COLOR."""
+    """Return coloured text on a terminal, plain text elsewhere or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal("stderr" if err else "stdout"):
         return text
     return click.style(text, fg=colour, bold=bold)
 
 
 def print_json(value: Any) -> None:
-    """One object on one line. Bytes that are no text are escaped surrogates, as in Python's os.fsdecode."""
+    """Print one object on one line. Bytes that are not text become escaped surrogates, as in os.fsdecode."""
     click.echo(json.dumps(value))
 
 

@@ -1,4 +1,4 @@
-"""Lengths of time, moments, sizes and numbers in words."""
+"""Formats durations, times, sizes and numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNITS = (("d", 86_400, "h", 3_600), ("h", 3_600, "m", 60), ("m", 60, "s", 1))
 
 
 def span(seconds: float) -> str:
-    """A length of time in its one or two largest units: ``21 ms``, ``0.4s``, ``3m05s``, ``1h``, ``4d03h``."""
+    """Format a duration in its one or two largest units: ``21 ms``, ``0.4s``, ``3m05s``, ``1h``, ``4d03h``."""
     seconds = abs(seconds)
     if seconds == 0:
         return "0s"
@@ -33,15 +33,15 @@ def quantity(count: int, noun: str) -> str:
 
 
 def ago(moment: float, now: float) -> str:
-    """``2m ago``, or ``in 5s`` if it is still to come."""
+    """Return ``2m ago``, or ``in 5s`` for a future time."""
     return f"in {span(moment - now)}" if moment > now else f"{span(now - moment)} ago"
 
 
 def since(moment: float, now: float) -> str:
-    """How long something has been going on: ``for 3s``."""
+    """Return how long something has been going on: ``for 3s``."""
     return f"for {span(max(0.0, now - moment))}"
 
 
 def local_time(seconds: float) -> str:
-    """A moment on this machine's clock, to the second."""
+    """Format a time by this machine's clock, to the second."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

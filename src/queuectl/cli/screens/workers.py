@@ -1,4 +1,4 @@
-"""Workers on the screen: one line each, or one for each pool or host where there are many."""
+"""Shows workers: one line each, or, if there are many, one per pool or host."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from queuectl.cli.screens.values import SHORT_ID, span
 from queuectl.model.worker import WorkerInfo
 
 MOST_LINES = 10
-"""More pools than that are summed up by host."""
+"""With more pools than this, show one line per host."""
 
 
 def workers_table(workers: Sequence[WorkerInfo], now: float) -> None:
-    """A line for each worker."""
+    """Print a line for each worker."""
     table(
         ["WORKER", "STATE", "JOB", "UP", "HOST"],
         [
@@ -33,7 +33,7 @@ def workers_table(workers: Sequence[WorkerInfo], now: float) -> None:
 
 
 def pools_table(workers: Sequence[WorkerInfo], now: float) -> None:
-    """A line for each pool; for each host if there are many pools."""
+    """Print a line for each pool, or for each host if there are many pools."""
     by_pool = len({(worker.host, worker.pid) for worker in workers}) <= MOST_LINES
     rows = []
     for (host, pid), members in groupby(
