@@ -15,15 +15,15 @@ key                         type         holds; lives until
 ``workers``, ``runners``    Sorted Set   names by the time at which they count as gone; trimmed by heartbeats
 ``running``                 Sorted Set   processing jobs by the end of their lease
 ``idx:<state>``             Sorted Set   jobs of a state by the time they entered it; as long as the jobs
-``ids:<4 digits>``          Set          ids that begin so; as long as the jobs
-``env:<digest>``            Hash         variables that jobs share, and how many do; gone with the last job
+``ids:<4 digits>``          Set          ids with this prefix; as long as the jobs
+``env:<digest>``            Hash         variables that jobs share, and how many do; removed with the last job
 ``wake:default``            List         at most one token: work has come
 ``control:<runner>``        List         messages to one runner; expires after an hour
 ``claimed:<runner>``        String       its connection's number, what its last claim gave; expires after an hour
 ``set_aside``               List         ids found in the queue that no job can have; the last 1,000
 ``schema``                  String       version of this layout; permanent
-``origin``                  String       when the first job came, so that a FLUSHALL is noticed; permanent
-``done:<id>``               channel      says the final state of a job that somebody waits for
+``origin``                  String       when the first job came, so that workers notice FLUSHALL; permanent
+``done:<id>``               channel      announces the final state of a watched job
 ==========================  ===========  ==============================================================
 """
 
