@@ -3,7 +3,7 @@
     python docs/generate_cli.py            # write it
     python docs/generate_cli.py --check    # exit with 1 if it is not up to date
 
-The text is laid out here and not by Click, so that every version of Click gives the same page.
+We lay out the text here instead of using Click, so that every version of Click gives the same page.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ of 4 characters or more. See also [exit codes](exit-codes.md),
 
 
 def render() -> str:
-    """The whole page."""
+    """Return the whole page."""
     context = click.Context(cli, info_name="queuectl")
     sections = [PREFACE, *(_section(command, name) for command, name in commands(cli, context))]
     return "\n".join(sections)
 
 
 def commands(group: click.Group, context: click.Context) -> Iterator[tuple[click.Command, str]]:
-    """The group and all commands below it, each with its full name."""
+    """Yield the group and all commands below it, each with its full name."""
     yield group, context.command_path
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -85,7 +85,7 @@ def _help(command: click.Command) -> Iterator[str]:
 
 
 def _row(option: click.Option) -> tuple[str, str]:
-    """(how the option is written, what it does)"""
+    """Return how the option is written, and what it does."""
     names = ", ".join(sorted(option.opts, key=len))
     if option.secondary_opts:
         names += " / " + ", ".join(sorted(option.secondary_opts, key=len))
@@ -118,7 +118,7 @@ def _fenced(language: str, text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or check it; gives the exit code."""
+    """Write the page, or check it; return the exit code."""
     if arguments == ["--check"]:
         if PAGE.exists() and PAGE.read_text(encoding="utf-8") == render():
             return 0

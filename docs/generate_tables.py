@@ -30,7 +30,7 @@ Row = tuple[str, ...]
 
 
 def _keys() -> Iterator[Row]:
-    """Every key, from the table in the docstring of `storage/keys.py`."""
+    """Yield every key, from the table in the docstring of `storage/keys.py`."""
     yield "Key", "Type", "Holds", "Lives until"
     _, _, body, _ = re.split(r"^=+ .*=(?:\n|$)", inspect.cleandoc(keys.__doc__ or ""), flags=re.MULTILINE)
     for line in body.splitlines():
@@ -40,7 +40,7 @@ def _keys() -> Iterator[Row]:
 
 
 def _exit_codes() -> Iterator[Row]:
-    """The codes of all errors, with what each error means."""
+    """Yield the exit codes of all errors, with what each error means."""
     yield "Exit code", "When"
     meanings = defaultdict(list)
     for error in vars(errors).values():
@@ -57,7 +57,7 @@ def _queue_settings() -> Iterator[Row]:
 
 
 def _machine_settings() -> Iterator[Row]:
-    """The local settings, with the docstring that follows each field of `Settings`."""
+    """Yield the local settings, with the docstring that follows each field of `Settings`."""
     yield "File", "Environment", "Option, before the command", "Default", "Meaning"
     defaults = settings.load(environ={"HOME": "/~"})
     options = {name for option in cli.params for name in option.opts}
@@ -86,7 +86,7 @@ def _field_docstrings(kind: type) -> Iterator[tuple[str, str]]:
 
 
 def _job_options() -> Iterator[Row]:
-    """The options of `enqueue`, and which of them `run` and `config set` have too."""
+    """Yield the options of `enqueue`, and which of them `run` and `config set` have too."""
     yield "Option", "Meaning", "`run`", "Default in `config set`"
     run, configure = _options("run"), _options("config", "set")
     for name, option in _options("enqueue").items():
@@ -131,7 +131,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
 
 
 def filled(page: str) -> str:
-    """The text of a page with its tables as the code has them now."""
+    """Return the text of a page with its tables filled from the current code."""
 
     def table(match: re.Match[str]) -> str:
         head, *rows = TABLES[match["name"]]()
@@ -142,7 +142,7 @@ def filled(page: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the tables, or check them; gives the exit code."""
+    """Write the tables, or check them; return the exit code."""
     if arguments not in ([], ["--check"]):
         sys.stderr.write("usage: python docs/generate_tables.py [--check]\n")
         return 2

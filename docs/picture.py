@@ -1,4 +1,4 @@
-"""Draws the picture of the README from a real terminal: commands run, and what they print is kept with its colours.
+"""Draws the README's picture from a real terminal: runs commands, and keeps their output with its colours.
 
     python -m docs.picture
 

@@ -1,4 +1,4 @@
-"""The installed `queuectl` command, as a shell would use it: run, wait for, looked at, and ended for certain."""
+"""The installed `queuectl` command, as a shell would use it: runs it, waits for it, inspects it, and kills it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def program() -> str:
 
 
 class Answer(NamedTuple):
-    """What one command gave."""
+    """The result of one command."""
 
     code: int
     raw: bytes
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
 
 
 def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """This process's environment, its warnings errors, with changes: None takes a variable away."""
+    """Return this process's environment with warnings as errors, and with changes: None removes a variable."""
     plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
     merged = {
         **plain,
@@ -82,7 +82,7 @@ def environment(changes: Mapping[str, str | None] | None = None) -> dict[str, st
 
 
 def spawn(*words: Word, env: Mapping[str, str | None] | None = None, **options: Any) -> subprocess.Popen[bytes]:
-    """Start `queuectl WORDS` and don't wait for it."""
+    """Start `queuectl WORDS` without waiting for it."""
     settings: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -93,7 +93,7 @@ def spawn(*words: Word, env: Mapping[str, str | None] | None = None, **options: 
 
 
 def finish(process: subprocess.Popen[bytes], stdin: bytes | None = None) -> Answer:
-    """Wait for the end of a command that was started, and give what it said."""
+    """Wait for a started command to exit; return its output."""
     try:
         out, err = process.communicate(stdin, timeout=LONGEST_SECONDS)
     except subprocess.TimeoutExpired:
@@ -104,7 +104,7 @@ def finish(process: subprocess.Popen[bytes], stdin: bytes | None = None) -> Answ
 
 
 def run(*words: Word, code: int | None = 0, stdin: bytes | None = None, **options: Any) -> Answer:
-    """Run `queuectl WORDS`; its exit code has to be ``code``, and it never shows a traceback."""
+    """Run `queuectl WORDS`; check its exit code against ``code``, and that it shows no traceback."""
     if stdin is not None:
         options["stdin"] = subprocess.PIPE
     answer = finish(spawn(*words, **options), stdin)
@@ -114,18 +114,18 @@ def run(*words: Word, code: int | None = 0, stdin: bytes | None = None, **option
 
 
 def enqueue(*words: Word, **options: Any) -> str:
-    """Enqueue a command; gives its id."""
+    """Enqueue a command; return its id."""
     (job_id,) = run("enqueue", *words, **options).lines
     return job_id
 
 
 def show(job_id: str) -> dict[str, Any]:
-    """A job as `show --json` has it."""
+    """Return a job as `show --json` prints it."""
     return run("show", job_id, "--json").object
 
 
 def counts() -> dict[str, int]:
-    """State -> number of jobs, those with none left out."""
+    """Return state -> number of jobs, without states that have none."""
     return {state: count for state, count in run("status", "--json").object["jobs"].items() if count}
 
 
@@ -141,13 +141,13 @@ def pool(
     env: Mapping[str, str | None] | None = None,
     cwd: str | os.PathLike[str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """`queuectl worker start` in the foreground, its workers up. Drained at the end of the block.
+    """Run `worker start` in the foreground, with its workers up, and drain it at the end of the block.
 
-    It must not have shown a traceback by then.
+    It must not show a traceback.
     """
     before = set(storage.run(overview()).workers)
     words = ["worker", "start", "--count", str(count), "--grace", str(grace), *options]
-    # A file, not a pipe: a runner that outlives its pool would hold up who reads to the end.
+    # A file, not a pipe: a runner that outlives its pool would block a reader that waits for the end.
     with tempfile.TemporaryFile() as said:
         process = spawn(*words, env=env, cwd=cwd, stdout=subprocess.DEVNULL, stderr=said)
 
@@ -170,19 +170,19 @@ def pool(
 
 
 def end_pool(process: subprocess.Popen[bytes]) -> None:
-    """Drain a pool and wait for its end."""
+    """Drain a pool and wait until it exits."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     process.wait(LONGEST_SECONDS)
 
 
 def runners_of(process: subprocess.Popen[bytes]) -> list[int]:
-    """Pids of the processes that run the jobs of a pool."""
+    """Return the pids of a pool's runners."""
     return [pid for pid in children_of(process.pid) if b"guardian" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def job(storage: RedisStorage, job_id: str) -> Job:
-    """A job as the server has it."""
+    """Return a job as the server has it."""
     found = reads.job(storage, job_id)
     assert found is not None
     return found
@@ -198,13 +198,13 @@ def wait_for(storage: RedisStorage, job_id: str, *states: JobState, timeout: flo
 
 
 def children_of(pid: int) -> list[int]:
-    """Pids of a process's children that are alive."""
+    """Return the pids of a process's live children."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [child for child in map(int, text.split()) if is_alive(child)]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs. One that has ended and was not waited for (a zombie) does not."""
+    """Whether a process runs. A zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
     except OSError:
@@ -212,7 +212,7 @@ def is_alive(pid: int) -> bool:
 
 
 def kill_at_once(pids: Collection[int]) -> None:
-    """SIGKILL to processes of which none can act on another's death."""
+    """SIGKILL processes so that none can react to another's death."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     for pid in pids:
@@ -220,7 +220,7 @@ def kill_at_once(pids: Collection[int]) -> None:
 
 
 def processes_with(variable: bytes) -> list[int]:
-    """Pids of the processes that were started with exactly this NAME=value, this one left out."""
+    """Return the pids of the processes started with exactly this NAME=value, except this one."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -232,12 +232,12 @@ def processes_with(variable: bytes) -> list[int]:
 
 
 def processes_of(job_id: str) -> list[int]:
-    """Pids of what a job has started and is still alive, wherever it hides."""
+    """Return the pids of a job's live processes, wherever they hide."""
     return processes_with(b"QUEUECTL_JOB_ID=" + job_id.encode())
 
 
 def end_everything(home: Path) -> None:
-    """End all processes that were started for this state folder, which one test alone has. The server stays."""
+    """Kill all processes of this state folder, which only one test uses. The server stays."""
     mark = b"QUEUECTL_HOME=" + os.fsencode(home)
 
     def all_gone() -> bool:
@@ -266,7 +266,7 @@ def on_terminal(
     env: Mapping[str, str | None] | None = None,
     errors_too: bool = True,
 ) -> str:
-    """Run `queuectl WORDS` on a terminal of this width, type ``stdin``; gives all that the terminal got."""
+    """Run `queuectl WORDS` on a terminal of this width, type ``stdin``; return what the terminal received."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = spawn(
@@ -278,7 +278,7 @@ def on_terminal(
     try:
         while data := os.read(ours, 65_536):
             shown += data
-    except OSError:  # EIO: the other end has been closed
+    except OSError:  # EIO: the other end is closed
         pass
     finally:
         os.close(ours)
@@ -290,5 +290,5 @@ def on_terminal(
 
 
 def without_colours(text: str) -> str:
-    """``text`` without the sequences that set a colour or a weight, and no others."""
+    """Return ``text`` without the sequences that set a colour or weight; keep all others."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -1,4 +1,4 @@
-"""What all tests stand on: private servers, a storage on each of them, and a guard over the user's own files."""
+"""The basis of all tests: private servers, a storage on each, and protection of the user's own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`queuectl` inside this process, for tests that call it thousands of times: the same entry, the same streams."""
+"""Runs `queuectl` inside this process, for tests that call it thousands of times: same entry, same streams."""
 
 from __future__ import annotations
 

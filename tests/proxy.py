@@ -1,4 +1,4 @@
-"""A network between a program and its server that can be made bad: slow, silent, or cut."""
+"""A network between a program and its server that tests can degrade: slow, silent, or cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Private servers for the tests: on a Unix socket in a short folder, ended by their process id."""
+"""Private servers for the tests: on a Unix socket in a short folder, stopped by pid."""
 
 from __future__ import annotations
 

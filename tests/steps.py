@@ -1,4 +1,4 @@
-"""The steps of a job's life, one line each, so that a test can tell a story."""
+"""The steps of a job's life, one line each, so that tests read like stories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wait for what must come true, not for a time in which it should have."""
+"""Waits for conditions instead of durations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], T], timeout: float = 20.0) -> T:
-    """Ask again and again until ``condition()`` is true; gives what it was. Fails after ``timeout`` seconds."""
+    """Check repeatedly until ``condition()`` is true; return its value. Fails after ``timeout`` seconds."""
     end = time.monotonic() + timeout
     while not (found := condition()):
         assert time.monotonic() < end, f"did not come true within {timeout:g} s"

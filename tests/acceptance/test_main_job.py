@@ -1,7 +1,7 @@
 """The main job, end to end through the installed command: what `make demo` does, with all its checks.
 
-600 real files are compressed and summed, among commands that fail, hang, or succeed at their second attempt;
-the worker process is killed twice on the way. The demonstration ends with 0 only when nothing was lost.
+It compresses and sums 600 real files, among commands that fail, hang, or succeed at their second attempt, and
+kills the worker process twice on the way. The demonstration exits with 0 only if nothing was lost.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Storms one after the other, every kill point, families of processes; or another long run.
+"""Runs storms one after the other, every kill point, families of processes, or another long test.
 
-Ends with 1 when a law was broken.
+Exits with 1 if a law was broken.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _storm(plan: Plan, folder: Path) -> dict[str, Any]:
 
 
 def _kill_points(who: str, kept: Path) -> dict[str, Any]:
-    """Every point, until a run ends before its point comes."""
+    """Try every point, until a run ends before it reaches its point."""
     broken = []
     for number in range(1, MOST_POINTS):
         folder = kept / f"{who}-{number}"
@@ -88,7 +88,7 @@ def _kill_points(who: str, kept: Path) -> dict[str, Any]:
 
 
 def _family(name: str, rounds: int) -> dict[str, Any]:
-    """One situation, so often: how long the processes of each shape lived on, at most."""
+    """Try one situation repeatedly; report how long the processes of each shape survived at most."""
     longest, broken = dict.fromkeys(SHAPES, 0.0), []
     for number in range(rounds):
         with sandbox():

@@ -1,4 +1,4 @@
-"""What a fault is: a function that breaks something, and says whom it hit and how it is made good."""
+"""A fault: a function that breaks something and says whom it hit and how to undo it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .system import System
 
 
 class Blow(NamedTuple):
-    """What a fault did: to whom, and how it is made good after so many seconds, if it is.
+    """What a fault did: whom it hit, and how and after how many seconds to undo it, if at all.
 
-    ``undo`` gives False if that was not possible yet.
+    ``undo`` returns False if it can't undo the fault yet.
 
     ``planted``: jobs that the fault itself put into the queue, kind -> ids; they count as acknowledged.
-    ``uncertain``: how many it may have put there.
+    ``uncertain``: how many more it may have put there.
     """
 
     pids: Iterable[int] = ()

@@ -1,6 +1,6 @@
-"""The promise as laws: each looks at a whole history and says what breaks it. Pure functions, one list.
+"""The promise as laws: each checks a whole history and reports violations. Pure functions, one list.
 
-A part of the program that makes a new promise adds its law to `LAWS`.
+A change that makes a new promise adds its law to `LAWS`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PERMANENT_KEYS = {"schema", "origin", "dead_letter", "config", "wake:default"}
 
 
 class Violation(NamedTuple):
-    """What was found, and which law it breaks."""
+    """A finding, and the law that it breaks."""
 
     law: str
     text: str
@@ -40,7 +40,7 @@ Law = Callable[[History], Iterator[str]]
 
 
 def nothing_is_lost(history: History) -> Iterator[str]:
-    """Every acknowledged job is there, in one final state, and there are no more jobs than were added.
+    """Every acknowledged job exists, in one final state, and there are no more jobs than were added.
 
     If a replica took over: every job that was acknowledged as durable.
     """
@@ -58,7 +58,7 @@ def nothing_is_lost(history: History) -> Iterator[str]:
 
 
 def it_ends_as_its_command_does(history: History) -> Iterator[str]:
-    """A job ends as its kind has to, unless its workers died too often under it."""
+    """A job ends as its kind must, unless its workers died too often while running it."""
     for job_id, kind in history.kinds.items():
         job = history.final["jobs"].get(job_id, {})
         if job.get("status") in (None, KINDS[kind].ends) or _number(job, "crashes") >= MAX_CRASHES:
@@ -67,7 +67,7 @@ def it_ends_as_its_command_does(history: History) -> Iterator[str]:
 
 
 def counts_add_up(history: History) -> Iterator[str]:
-    """Hashes, indexes, the overview and the list of dead jobs say the same."""
+    """Hashes, indexes, the overview and the list of dead jobs agree."""
     survey, jobs = history.final["survey"], history.final["jobs"]
     truth = Counter(job.get("status") for job in jobs.values())
     for what, counts in (("indexes", survey["counts"]), ("overview", history.final["overview"])):
@@ -80,14 +80,14 @@ def counts_add_up(history: History) -> Iterator[str]:
 
 
 def each_job_has_its_place(history: History) -> Iterator[str]:
-    """At every instant: each job is in the index of its state and in no other."""
+    """At every instant, each job is in the index of its state and in no other."""
     for sample in (*history.samples, history.final["survey"]):
         for job_id, status, places in sample["misplaced"]:
             yield f"{job_id} is {status} and in the indexes [{places}]"
 
 
 def processing_means_leased(history: History) -> Iterator[str]:
-    """At every instant these are the same jobs; at the end there are none."""
+    """At every instant, processing and leased jobs are the same; at the end there are none."""
     for sample in (*history.samples, history.final["survey"]):
         different = set(sample["processing"]) ^ set(sample["leased"])
         for job_id in different:
@@ -110,7 +110,7 @@ def the_fence_rises(history: History) -> Iterator[str]:
 
 
 def one_result_for_a_fence(history: History) -> Iterator[str]:
-    """The number of the attempt rises with results, so at most by one for each fence, and never falls."""
+    """The attempt number rises with results, so at most by one per fence, and never falls."""
     for job_id, attempts in history.by_job().items():
         for one, other in pairwise(attempts):
             if not 0 <= other.number - one.number <= max(1, other.fence - one.fence):
@@ -125,7 +125,7 @@ def one_result_for_a_fence(history: History) -> Iterator[str]:
 
 
 def no_result_without_a_run(history: History) -> Iterator[str]:
-    """What is recorded as completed did come to its end with 0, under the last fence that ran."""
+    """A job recorded as completed did exit with 0, under the last fence that ran."""
     by_job = history.by_job()
     for job_id, job in history.final["jobs"].items():
         if job.get("status") != JobState.COMPLETED:
@@ -136,7 +136,7 @@ def no_result_without_a_run(history: History) -> Iterator[str]:
 
 
 def attempts_do_not_overlap(history: History) -> Iterator[str]:
-    """Unless the worker of the earlier one was frozen, or killed for a moment; see `overlaps`."""
+    """Attempts don't overlap unless the earlier worker was frozen, or had just been killed; see `overlaps`."""
     for overlap in overlaps(history):
         if overlap.is_violation:
             yield (
@@ -146,7 +146,7 @@ def attempts_do_not_overlap(history: History) -> Iterator[str]:
 
 
 def caps_hold(history: History) -> Iterator[str]:
-    """Attempts and crashes."""
+    """Attempts and crashes stay within their caps."""
     for job_id, job in history.final["jobs"].items():
         most = _policy(job).max_retries + 1
         if _number(job, "attempts") > most:
@@ -156,7 +156,7 @@ def caps_hold(history: History) -> Iterator[str]:
 
 
 def retries_wait(history: History) -> Iterator[str]:
-    """An attempt begins no sooner after the failure of the one before than the formula says."""
+    """A retry begins no sooner after the failure before it than the formula says."""
     for job_id, attempts in history.by_job().items():
         job = history.final["jobs"].get(job_id)
         if job is None:
@@ -169,9 +169,9 @@ def retries_wait(history: History) -> Iterator[str]:
 
 
 def retries_come_in_order(history: History) -> Iterator[str]:
-    """Of two that wait for their next attempt, the one that is due first begins first, but for `ORDER_SECONDS`.
+    """Of two waiting jobs, the one that is due first begins first, to within `ORDER_SECONDS`.
 
-    Only those count that were seen to wait and were then begun by the first worker that took them.
+    Counts only jobs that were seen to wait and were then begun by the first worker that took them.
     """
     due = {
         (job_id, float(at))
@@ -198,11 +198,11 @@ def _was_frozen(history: History, attempt: Attempt) -> bool:
 
 
 def nothing_is_left(history: History) -> Iterator[str]:
-    """No process, lease, key of a worker, record of a pool, or log of an unknown job; no traceback was shown."""
+    """No process, lease, worker key, pool record, or log of an unknown job is left; no traceback was shown."""
     final = history.final
     for pid, command in final["processes"]:
         yield f"process {pid} of a job is alive: {command!r}"
-    # On a full disk a pool can't write down which runners it has. Messages for one that is killed then expire.
+    # On a full disk a pool can't record its runners. Messages for a killed runner then expire.
     expiring = "control:" if any(fault.name == "fill_disk" for fault in history.faults) else "-"
     for key in final["keys"]:
         if key not in PERMANENT_KEYS and not key.startswith(expiring):
@@ -217,7 +217,7 @@ def nothing_is_left(history: History) -> Iterator[str]:
 
 
 def it_drains(history: History) -> Iterator[str]:
-    """All work is done within a bound after the last fault was made good and the last job was added."""
+    """All work is done within a limit after the last fault was undone and the last job was added."""
     if history.drain_seconds > history.bound_seconds:
         yield f"it took {history.drain_seconds:.1f} s to drain"
 
@@ -245,7 +245,7 @@ OF_A_SERVER_THAT_KEEPS_ITS_WRITES = [the_fence_rises, one_result_for_a_fence]
 
 
 def check(history: History) -> list[Violation]:
-    """All that breaks a law."""
+    """Return everything that breaks a law."""
     excused = OF_A_SERVER_THAT_KEEPS_ITS_WRITES if history.loses_writes else []
     return [Violation(law.__name__, text) for law in LAWS if law not in excused for text in law(history)]
 

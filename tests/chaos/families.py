@@ -1,6 +1,6 @@
-"""Shapes of processes that a job may start, and situations in which all of them have to end.
+"""Shapes of processes that a job may start, and situations that must end them all.
 
-All shapes run beside each other in one pool; then it happens. Each is timed until none of its processes is left.
+All shapes run in one pool. Then we trigger the situation, and time each shape until no process of it is left.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ RELAY = "[ $1 = 400 ] && exec sleep 1000; sleep 0.01; setsid sh relay $(($1 + 1)
 
 
 class Trial(NamedTuple):
-    """The jobs, shape -> id, while they run, the pool that runs them, and its storage."""
+    """The running jobs, shape -> id, the pool that runs them, and its storage."""
 
     jobs: dict[str, str]
     pool: subprocess.Popen[bytes]
     queue: RedisStorage
 
     def alive(self) -> set[str]:
-        """The shapes of whose first run any process is left."""
+        """Return the shapes whose first run has any process left."""
         marks = {b"QUEUECTL_JOB_ID=" + job_id.encode(): shape for shape, job_id in self.jobs.items()}
         found = set()
         for pid in cli.processes_with(b"QUEUECTL_FENCE=1"):
@@ -65,7 +65,7 @@ class Trial(NamedTuple):
 
 
 class Situation(NamedTuple):
-    """Something that ends jobs. ``happens`` gives the moment from which they have to be gone."""
+    """An event that ends jobs. ``happens`` returns the time from which they must be gone."""
 
     happens: Callable[[Trial], float]
     options: tuple[str, ...] = ()
@@ -125,13 +125,13 @@ SITUATIONS = {
 
 
 def _command(shape: str) -> str:
-    """The shape, with a leader that waits, and does at a sign what its limits forbid. A second run just ends."""
+    """Return the shape, with a leader that breaks its limits when told to. A second run just exits."""
     signs = "[ -e flood ] && yes; [ -e swarm ] && for i in $(seq 45); do sleep 1000 & done && sleep 1000"
     return f"[ $QUEUECTL_FENCE = 1 ] || exit 0; {SHAPES[shape]}\nuntil [ -e gate ]; do {signs}; sleep 0.05; done"
 
 
 def attempt(situation: Situation) -> dict[str, float]:
-    """Let it happen to all shapes; gives the seconds after which none of a shape's processes was left."""
+    """Trigger the situation for all shapes; return the seconds after which each had no process left."""
     with _folder(), RedisStorageHere() as queue, cli.pool(queue, count=len(SHAPES), grace=GRACE_SECONDS) as pool:
         commands = "\0".join(map(_command, SHAPES)).encode()
         options = ("--max-retries", "0", *situation.options)
@@ -164,7 +164,7 @@ def _time_until_gone(trial: Trial, since: float) -> dict[str, float]:
 
 
 class RedisStorageHere(RedisStorage):
-    """The queue of this process's environment, closed at the end of a block."""
+    """Open this environment's queue, and close it at the end of the block."""
 
     def __enter__(self) -> RedisStorageHere:
         return self

@@ -1,4 +1,4 @@
-"""A run in numbers."""
+"""The figures of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .overlaps import overlaps
 
 
 def figures(history: History, violations: list[Violation]) -> dict[str, Any]:
-    """What is printed of a run, and written into the report."""
+    """Return the figures of a run to print and report."""
     jobs = history.final["jobs"]
     found = overlaps(history)
     again = sum(len(attempts) - len({a.number for a in attempts}) for attempts in history.by_job().values())
@@ -36,7 +36,7 @@ def figures(history: History, violations: list[Violation]) -> dict[str, Any]:
 
 
 def line(found: dict[str, Any]) -> str:
-    """The same on one line."""
+    """Return the same on one line."""
     faults = sum(found["faults"].values())
     double = ", ".join(
         f"{entry['count']} {why or 'unexplained'} (longest {entry['longest_seconds']:g} s)"

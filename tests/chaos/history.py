@@ -1,4 +1,4 @@
-"""What happened in one run, as it was written down: events as JSON lines, and the jobs' own notes."""
+"""The history of one run, as recorded: events as JSON lines, and the jobs' own notes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Event = dict[str, Any]
 
 
 class Recorder:
-    """Appends events to a file of its own; one for each process or thread that has something to say."""
+    """Appends events to its own file; each process or thread that records events has one."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
 
     def note(self, kind: str, **facts: Any) -> None:
-        """Write one event down, now."""
+        """Record one event now."""
         self._file.write(json.dumps({"at": time.time(), "kind": kind, **facts}) + "\n")
 
     def close(self) -> None:
@@ -28,7 +28,7 @@ class Recorder:
 
 
 class Attempt(NamedTuple):
-    """One execution of a job, by its own notes. ``exit_code`` is None when it never came to its end."""
+    """One execution of a job, by its own notes. ``exit_code`` is None if it never reached its end."""
 
     job_id: str
     number: int
@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """One thing that was broken. ``pids``: who was hit; ``until``: when it was made good, else as ``at``."""
+    """One fault. ``pids``: whom it hit; ``until``: when it was undone, else the same as ``at``."""
 
     name: str
     at: float
@@ -53,9 +53,9 @@ class Fault(NamedTuple):
 class History(NamedTuple):
     """One run. ``kinds``: the acknowledged jobs, id -> kind; ``uncertain``: how many more there may be.
 
-    ``volatile``: those of the acknowledged that a replica may not have had.
-    ``left_out``: faults that can't be done on this machine, and why.
-    ``final``: the last look at the server, the folders and the processes (see `system.aftermath`).
+    ``volatile``: acknowledged jobs that a replica may not have had.
+    ``left_out``: faults that this machine does not allow, and why.
+    ``final``: the last check of the server, the folders and the processes (see `system.aftermath`).
     """
 
     kinds: dict[str, str]
@@ -78,11 +78,11 @@ class History(NamedTuple):
 
     @property
     def drain_seconds(self) -> float:
-        """From the last fault's end, or the last job if that came later, until all was done."""
+        """Seconds from the last fault's end, or the last job if that came later, until all was done."""
         return self.drained_at - max([self.last_added_at, *(fault.until for fault in self.faults)])
 
     def by_job(self) -> dict[str, list[Attempt]]:
-        """The attempts of each job, by fence."""
+        """Return the attempts of each job, by fence."""
         found: dict[str, list[Attempt]] = defaultdict(list)
         for attempt in sorted(self.attempts, key=lambda a: (a.fence, a.started)):
             found[attempt.job_id].append(attempt)
@@ -90,7 +90,7 @@ class History(NamedTuple):
 
 
 def read(folder: Path) -> History:
-    """The history of a run from all that was written down in its folder."""
+    """Read the history of a run from the records in its folder."""
     lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
     events = sorted((json.loads(line) for line in lines), key=lambda event: event["at"])
     notes = folder / "attempts"
@@ -98,7 +98,7 @@ def read(folder: Path) -> History:
 
 
 def from_events(events: list[Event], notes: Iterable[str]) -> History:
-    """A history from its events, in order, and the lines that jobs wrote."""
+    """Build a history from its events, in order, and the lines that jobs wrote."""
 
     def of(kind: str) -> list[Event]:
         return [event for event in events if event["kind"] == kind]
@@ -129,7 +129,7 @@ def from_events(events: list[Event], notes: Iterable[str]) -> History:
 
 
 def attempts_from(notes: Iterable[str]) -> list[Attempt]:
-    """Executions from the lines ``what id attempt fence worker pid runner nanoseconds code``."""
+    """Parse executions from lines ``what id attempt fence worker pid runner nanoseconds code``."""
     found: dict[tuple[str, str, str], Attempt] = {}
     for line in notes:
         what, job_id, number, fence, worker, pid, runner, nanoseconds, code = line.split()

@@ -1,9 +1,9 @@
-"""SIGKILL at every point between two calls of the server: each is tried, none is drawn.
+"""SIGKILL at every point between two calls to the server: tries each point, without chance.
 
-A point is just before or just after a runner sends something, or takes in an answer. A pool whose first runner
-dies at point K runs a few jobs; then a normal pool drains, and the checker looks at what has come of them.
+A point is just before or just after a runner sends something or receives an answer. A pool whose first runner
+dies at point K runs a few jobs; then a normal pool drains, and the checker checks the result.
 
-`python -m chaos.kill_points K WHO`, in the folder of the jobs, is that pool. WHO dies: the `runner` alone, or the
+`python -m chaos.kill_points K WHO`, in the folder of the jobs, is that pool. WHO dies: only the `runner`, or the
 `pool` with it.
 """
 
@@ -40,7 +40,7 @@ LONGEST_SECONDS = 30.0
 
 
 class Point(NamedTuple):
-    """One point, who died there, whether the run got so far, and what broke a law."""
+    """One point, who died there, whether the run got that far, and the broken laws."""
 
     number: int
     who: str
@@ -49,7 +49,7 @@ class Point(NamedTuple):
 
 
 def try_point(number: int, who: str, folder: Path) -> Point:
-    """Kill at this point, in an empty folder, with the state folder of the environment."""
+    """Kill at this point, in an empty folder, with the environment's state folder."""
     recorder = _prepare(folder)
     system = System(folder)
     words = [sys.executable, "-m", "chaos.kill_points", str(number), who]
@@ -82,7 +82,7 @@ def _prepare(folder: Path) -> history.Recorder:
     recorder = history.Recorder(folder / "events.jsonl")
     recorder.note("run", lease_seconds=LEASE_SECONDS, bound_seconds=LONGEST_SECONDS)
     before = Path.cwd()
-    os.chdir(folder)  # where the jobs are to run
+    os.chdir(folder)  # where the jobs run
     storage = RedisStorage()
     try:
         for name in WORKLOAD:
@@ -98,7 +98,7 @@ def _prepare(folder: Path) -> history.Recorder:
 
 
 def _kill_at(number: int, who: str) -> None:
-    """Have the first runner that gets to this point die there."""
+    """Kill the first runner that reaches this point."""
     passed = 0
 
     def point() -> None:
@@ -110,7 +110,7 @@ def _kill_at(number: int, who: str) -> None:
         try:
             mark = os.open(MARK, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            return  # it is the successor of one that was killed
+            return  # it replaces a killed one
         os.write(mark, " ".join(map(str, victims)).encode())
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
@@ -133,7 +133,7 @@ def _kill_at(number: int, who: str) -> None:
 
 
 def _main() -> None:
-    # One runner, and two workers in it: what dies together is more than one job.
+    # One runner with two workers, so that more than one job dies with it.
     queuectl.worker.pool.members.processors = lambda: 1
     _kill_at(int(sys.argv[1]), sys.argv[2])
     options = PoolOptions(workers=2, burst=True, lease_seconds=LEASE_SECONDS, grace_seconds=GRACE_SECONDS)

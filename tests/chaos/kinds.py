@@ -1,4 +1,4 @@
-"""The kinds of jobs that producers mix, and how each has to end."""
+"""The kinds of jobs that producers mix, and how each must end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from queuectl.options import JobOptions
 
 
 class Kind(NamedTuple):
-    """A command, its options, the state it ends in unless its workers died too often, and its share of the mix."""
+    """A command, its options, its final state unless its workers died too often, and its share of the mix."""
 
     command: str
     options: JobOptions
@@ -19,7 +19,7 @@ class Kind(NamedTuple):
 
 _PLAIN = JobOptions()
 
-# Those with no share are planted by `foreign_records`.
+# `foreign_records` plants the kinds without a share.
 KINDS = {
     "ok": Kind("sh job.sh ok", _PLAIN, JobState.COMPLETED, 6),
     "older": Kind("", _PLAIN, JobState.COMPLETED, 0),
@@ -40,5 +40,5 @@ KINDS = {
 
 
 def option_words(options: JobOptions) -> list[str]:
-    """The same options as words of the command line."""
+    """Return the same options as command-line words."""
     return [word for name, value in options.given.items() for word in (f"--{name.replace('_', '-')}", str(value))]

@@ -1,4 +1,4 @@
-"""The faults, one function each. What they hit is drawn from a seeded generator, and written down."""
+"""The faults, one function each. A seeded generator chooses whom they hit, and the choice is recorded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .system import LEASE_SECONDS, System
 
 
 def kill_pool(system: System, rng: random.Random) -> Blow | None:
-    """The pool's process alone."""
+    """Kill only the pool's process."""
     return _kill_pool(system, rng, lambda pool: [pool])
 
 
 def kill_runner(system: System, rng: random.Random) -> Blow | None:
-    """One runner."""
+    """Kill one runner."""
     if not (runners := list(system.runners())):
         return None
     runner = rng.choice(runners)
@@ -37,7 +37,7 @@ def kill_runner(system: System, rng: random.Random) -> Blow | None:
 
 
 def kill_guardian(system: System, rng: random.Random) -> Blow | None:
-    """A guardian. Its pool starts another."""
+    """Kill a guardian. Its pool starts another."""
     if not (guardians := list(system.guardians())):
         return None
     guardian = rng.choice(guardians)
@@ -46,12 +46,12 @@ def kill_guardian(system: System, rng: random.Random) -> Blow | None:
 
 
 def kill_pool_and_runners(system: System, rng: random.Random) -> Blow | None:
-    """The pool and its runners at once; the guardian is left to end the jobs."""
+    """Kill the pool and its runners at once; the guardian must kill the jobs."""
     return _kill_pool(system, rng, system.family)
 
 
 def kill_all(system: System, rng: random.Random) -> Blow | None:
-    """The pool, its guardian and its runners at once: nobody is left."""
+    """Kill the pool, its guardian and its runners at once: nobody is left."""
 
     def all_of(pool: int) -> list[int]:
         return [*(pid for pid, parent in system.guardians().items() if parent == pool), *system.family(pool)]
@@ -60,7 +60,7 @@ def kill_all(system: System, rng: random.Random) -> Blow | None:
 
 
 def freeze_runner(system: System, rng: random.Random) -> Blow | None:
-    """One runner stands still until well after its leases have ended, then goes on as if nothing had been."""
+    """Freeze one runner until well after its leases have ended, then let it continue."""
     if not (runners := list(system.runners())):
         return None
     runner = rng.choice(runners)
@@ -69,7 +69,7 @@ def freeze_runner(system: System, rng: random.Random) -> Blow | None:
 
 
 def kill_server(system: System, rng: random.Random) -> Blow | None:
-    """The embedded server."""
+    """Kill the embedded server."""
     server = system.server_pid()
     if server is None:
         return None
@@ -78,31 +78,31 @@ def kill_server(system: System, rng: random.Random) -> Blow | None:
 
 
 def flush_scripts(system: System, rng: random.Random) -> Blow | None:
-    """The server forgets all scripts."""
+    """Make the server forget all scripts."""
     return Blow() if _tell_server("SCRIPT", "FLUSH") else None
 
 
 def fill_memory(system: System, rng: random.Random) -> Blow | None:
-    """The server has no memory left for new jobs, for a second."""
+    """Leave the server no memory for new jobs, for a second."""
     if not _tell_server("CONFIG", "SET", "maxmemory", "1"):
         return None
     return Blow((), lambda: _tell_server("CONFIG", "SET", "maxmemory", "0"), 1.0)
 
 
 def drop_connections(system: System, rng: random.Random) -> Blow | None:
-    """The server hangs up on everybody."""
+    """Make the server drop all connections."""
     return Blow() if _tell_server("CLIENT", "KILL", "TYPE", "normal") else None
 
 
 def newer_schema(system: System, rng: random.Random) -> Blow | None:
-    """The records' version is a later one, for a second: old programs have to keep their hands off."""
+    """Set a later schema version for a second: old programs must not touch the records."""
     if not _tell_server("SET", "queuectl:schema", str(SCHEMA + 1)):
         return None
     return Blow((), lambda: _tell_server("SET", "queuectl:schema", str(SCHEMA)), 1.0)
 
 
 def foreign_records(system: System, rng: random.Random) -> Blow | None:
-    """Jobs as an older and as a newer version may have written them, beside those of this one."""
+    """Add jobs as an older and a newer version may have written them."""
     planted = {kind: [f"{rng.getrandbits(64):016x}"] for kind in ("older", "newer")}
     commands = [
         line for kind, (job_id,) in planted.items() for line in survey.record_of(kind, job_id, system.folder)
@@ -111,13 +111,13 @@ def foreign_records(system: System, rng: random.Random) -> Blow | None:
 
 
 def shift_clock(system: System, rng: random.Random) -> Blow | None:
-    """The host's clock is off by an hour, for all Python programs of ours."""
+    """Shift the clock by an hour for all our Python programs."""
     system.set_clock(rng.choice((-3600.0, 3600.0)))
     return Blow((), lambda: system.set_clock(0.0), 2.0)
 
 
 def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
-    """`worker stop`, and a second later `worker resume`."""
+    """Run `worker stop`, and a second later `worker resume`."""
     if system.paused:
         return None
     system.paused = True
@@ -125,7 +125,7 @@ def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
 
     def resume() -> None:
         if system.network is not None:
-            system.network.proxy.heal()  # the storm stands still meanwhile, and could not do it
+            system.network.proxy.heal()  # the storm is blocked here, and could not do it
         stop.wait(cli.LONGEST_SECONDS)
         answer = cli.run("worker", "resume", "--json", code=None)
         for line in answer.lines:
@@ -136,12 +136,12 @@ def stop_and_resume(system: System, rng: random.Random) -> Blow | None:
 
 
 def drain_twice(system: System, rng: random.Random) -> Blow | None:
-    """A pool is told to finish, and at once a second time: it puts its running jobs back."""
+    """Signal a pool to finish, and at once again: it puts its running jobs back."""
     if not (pools := system.pools()):
         return None
     pool = rng.choice(pools)
     _send(pool, signal.SIGTERM)
-    time.sleep(0.05)  # two at once would be one
+    time.sleep(0.05)  # two signals at the same time would be one
     _send(pool, signal.SIGTERM)
     return Blow([pool])
 
@@ -198,7 +198,7 @@ AGAIN_SECONDS = 0.1
 
 
 class Storm:
-    """Strikes now and then, each nemesis as often as the others, and makes good what has to be."""
+    """Triggers faults now and then, each as often as the others, and undoes them when due."""
 
     def __init__(self, system: System, recorder: Recorder, seed: int, names: Iterable[str]) -> None:
         self._system = system
@@ -210,7 +210,7 @@ class Storm:
         self._pending: list[tuple[float, int, Callable[[], bool | None]]] = []
 
     def strike(self) -> bool:
-        """Break the next thing; False if there was nothing to break."""
+        """Trigger the next fault; return False if there was nothing to break."""
         if not self._round:
             self._round = self._rng.sample(self._names, len(self._names))
         name = self._round.pop()
@@ -229,7 +229,7 @@ class Storm:
         return True
 
     def make_good(self, *, all_of_it: bool = False) -> None:
-        """Undo what is due, or wait until all is."""
+        """Undo what is due, or wait until everything is undone."""
         give_up = time.monotonic() + cli.LONGEST_SECONDS
         while self._pending:
             due = min(self._pending)
@@ -237,7 +237,7 @@ class Storm:
                 return
             time.sleep(max(0.0, due[0] - time.monotonic()))
             self._pending.remove(due)
-            if due[2]() is False:  # what else is broken may have to be made good first
+            if due[2]() is False:  # another fault may have to be undone first
                 assert time.monotonic() < give_up, f"what was broken by {due[1]} can't be made good"
                 self._pending.append((due[0] + AGAIN_SECONDS, *due[1:]))
                 continue
@@ -258,7 +258,7 @@ def _send(pid: int, number: signal.Signals) -> None:
     try:
         os.kill(pid, number)
     except ProcessLookupError:
-        pass  # it was faster
+        pass  # it exited first
 
 
 def _tell_server(*words: str) -> bool:

@@ -1,4 +1,4 @@
-"""A queue on servers in the network: a bad line to them, and a replica that takes over."""
+"""A queue on servers in the network: a bad connection to them, and a replica that takes over."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Network:
 
     @property
     def url(self) -> str:
-        """Where programs find the queue, whichever server has it."""
+        """The queue's URL, whichever server has it."""
         return "redis://{}:{}/0".format(*self.proxy.address)
 
     def promote(self) -> bool:
-        """Kill the primary and go on with the replica; False while that is not yet up to date."""
+        """Kill the primary and switch to the replica; return False while that is not yet up to date."""
         if not self._in_step():
             return False
         self._primary.kill()
@@ -51,11 +51,11 @@ class Network:
         self._primary.start()
 
     def kill(self) -> None:
-        """Kill the primary; its data stay on the disk."""
+        """Kill the primary; its data stay on disk."""
         self._primary.kill()
 
     def close(self) -> None:
-        """End all."""
+        """Stop everything."""
         self.proxy.close()
         for server in (self._primary, self._replica):
             server.kill()
@@ -76,7 +76,7 @@ class Network:
 
 
 def slow_network(system: System, rng: random.Random) -> Blow | None:
-    """Each answer takes a second longer."""
+    """Delay each answer by a second."""
     if (network := system.network) is None:
         return None
     network.proxy.delay(LATENCY_SECONDS)
@@ -84,7 +84,7 @@ def slow_network(system: System, rng: random.Random) -> Blow | None:
 
 
 def half_open_network(system: System, rng: random.Random) -> Blow | None:
-    """Connections stay open, but nothing comes through any more; through those made later, after a while."""
+    """Keep connections open but let nothing through; later connections work after a while."""
     if (network := system.network) is None:
         return None
     network.proxy.swallow()
@@ -92,7 +92,7 @@ def half_open_network(system: System, rng: random.Random) -> Blow | None:
 
 
 def cut_network(system: System, rng: random.Random) -> Blow | None:
-    """All connections are reset, new ones too."""
+    """Reset all connections, new ones too."""
     if (network := system.network) is None:
         return None
     network.proxy.refuse()
@@ -100,7 +100,7 @@ def cut_network(system: System, rng: random.Random) -> Blow | None:
 
 
 def promote_replica(system: System, rng: random.Random) -> Blow | None:
-    """The primary is killed, and its replica takes over with what it has got by then."""
+    """Kill the primary; its replica takes over with what it has received."""
     if (network := system.network) is None or not network.promote():
         return None
     return Blow()

@@ -1,4 +1,4 @@
-"""The server is away for a while: what producers, workers and running jobs make of it, measured.
+"""A server outage: measures its effect on producers, workers and running jobs.
 
 `make chaos ARGS="--outage 600"`.
 """
@@ -30,7 +30,7 @@ LONG_JOB_SECONDS = 5.0
 
 
 def measure(seconds: float, folder: Path) -> dict[str, Any]:
-    """Take the server away for so long; gives what was seen, and under ``broken`` what should not have been."""
+    """Stop the server for this long; return the observations, with violations under ``broken``."""
     with in_folder(folder), line_to_servers(folder) as network:
         storage = RedisStorage()
         with cli.pool(storage, "--lease", f"{LEASE_SECONDS:g}", count=2):
@@ -93,7 +93,7 @@ def _wait_for_end(storage: RedisStorage, job_id: str, seconds: float = 60) -> Jo
 
 
 def report(seconds: float) -> dict[str, Any]:
-    """Do it, and print what came of it; ``broken`` names what should not have been."""
+    """Run the outage and print the results; return the violations."""
     with tempfile.TemporaryDirectory(prefix="outage-") as folder, sandbox():
         found = measure(seconds, Path(folder))
     print(json.dumps(found, indent=2))

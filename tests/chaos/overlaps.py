@@ -1,4 +1,4 @@
-"""Two attempts of one job at the same time: where that happened, for how long, and what explains it."""
+"""Two attempts of one job at the same time: where, for how long, and why."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ WINDOW_SECONDS = 2.0
 
 
 class Overlap(NamedTuple):
-    """``seconds`` for which both were seen to live.
+    """``seconds`` for which both were seen alive.
 
-    ``why``: "frozen", "killed", "forgotten claim" (a replica took over), or "" when nothing explains it.
+    ``why``: "frozen", "killed", "forgotten claim" (a replica took over), or "" if nothing explains it.
     """
 
     job_id: str
@@ -30,7 +30,7 @@ class Overlap(NamedTuple):
 
 
 def overlaps(history: History) -> list[Overlap]:
-    """All of them. An attempt lives from its first note to its last; one that lives long writes ten a second."""
+    """Return all overlaps. An attempt lives from its first note to its last; long ones write ten notes a second."""
     found = []
     for job_id, attempts in history.by_job().items():
         for place, later in enumerate(attempts):
@@ -58,6 +58,6 @@ def _explanation(history: History, earlier: Attempt, later: Attempt) -> tuple[st
 
 
 def _froze(fault: Fault, history: History, earlier: Attempt, later: Attempt) -> bool:
-    """Whether it was long enough for a lease to end, which had two thirds left at the least, before ``later``."""
+    """Whether it lasted long enough before ``later`` for a lease to end that had at least two thirds left."""
     shortest = history.lease_seconds * 0.6
     return fault.until - fault.at >= shortest and fault.at + shortest <= later.started and fault.at <= earlier.last

@@ -1,4 +1,4 @@
-"""A producer: a process of its own that adds jobs, and writes down which of them were acknowledged.
+"""A producer: a separate process that adds jobs, and records which were acknowledged.
 
 `python -m chaos.producers NUMBER JOBS SECONDS SEED`, in the folder of the run.
 """
@@ -29,9 +29,9 @@ REFUSALS = ("nothing was stored", "newer than this queuectl")
 
 
 class Add(Protocol):
-    """Adds so many jobs of a kind: ids that were acknowledged, how many are uncertain, and why.
+    """Adds jobs of a kind; returns the acknowledged ids, the number of uncertain ones, and why.
 
-    ``durable``: whether what was acknowledged is on the disks of the server and its replica.
+    ``durable``: whether acknowledged jobs are on the disks of the server and its replica.
     """
 
     durable: bool
@@ -51,7 +51,7 @@ class ByCommand:
         return self._told(answer, 1)
 
     def _told(self, answer: Answer, count: int) -> tuple[list[str], int, str]:
-        # Ids are printed before their durability is known.
+        # Ids are printed before it is known whether they are durable.
         ids = answer.lines if answer.code == 0 or not self.durable else []
         return ids, 0 if answer.code == 0 else count - len(ids), answer.err
 
@@ -66,7 +66,7 @@ class FromLines(ByCommand):
 
 
 class ByProgram:
-    """Through the classes, with a connection that stays; never durable."""
+    """Add jobs through the classes, over one lasting connection; never durable."""
 
     durable = False
 
@@ -87,7 +87,7 @@ WAYS: list[tuple[type[ByCommand] | type[ByProgram], int]] = [(ByCommand, 1), (Fr
 
 
 def produce(number: int, jobs: int, seconds: float, seed: int, *, durable: bool) -> None:
-    """Add so many jobs, spread over so many seconds."""
+    """Add ``jobs`` jobs, spread over ``seconds``."""
     rng = random.Random(f"{seed} producer {number}")
     recorder = Recorder(Path(f"producer-{number}.jsonl"))
     make, most = WAYS[number % len(WAYS)]

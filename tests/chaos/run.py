@@ -1,4 +1,4 @@
-"""One run: producers, pools and a storm, until all is drained; then what was written down is checked."""
+"""One run: producers, pools and a storm, until everything is drained; then the checker reads the records."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNFINISHED = (JobState.PENDING, JobState.PROCESSING, JobState.FAILED)
 
 
 class Plan(NamedTuple):
-    """How a run goes: so many jobs added over ``seconds``, and so long a fault about every ``gap_seconds``."""
+    """The settings of a run: the jobs added over ``seconds``, with a fault about every ``gap_seconds``."""
 
     jobs: int = 2_000
     seconds: float = 60.0
@@ -48,9 +48,9 @@ class Plan(NamedTuple):
 
 @contextmanager
 def sandbox(*, small: bool = False) -> Iterator[None]:
-    """A state folder of its own, in the environment of this process; nothing of it is left.
+    """Create a state folder, named in this process's environment; remove it at the end.
 
-    ``small``: on disks that a fault can fill, where that is allowed.
+    ``small``: on disks that a fault can fill, where the machine allows it.
     """
     folder = Path(tempfile.mkdtemp(prefix="qctl-"))
     (folder / "config.toml").touch()
@@ -72,7 +72,7 @@ def sandbox(*, small: bool = False) -> Iterator[None]:
 
 @contextmanager
 def in_folder(folder: Path) -> Iterator[None]:
-    """Be there, with what jobs need: they run where they are added."""
+    """Create the folder with what jobs need, and enter it: jobs run where they are added."""
     shutil.copy(Path(__file__).parent / "job.sh", folder)
     before = Path.cwd()
     os.chdir(folder)
@@ -83,7 +83,7 @@ def in_folder(folder: Path) -> Iterator[None]:
 
 
 def perform(plan: Plan, folder: Path) -> history.History:
-    """Do it, in an empty folder, with the state folder of the environment."""
+    """Do the run, in an empty folder, with the environment's state folder."""
     shutil.copy(Path(__file__).parent / "job.sh", folder)
     recorder = history.Recorder(folder / "events.jsonl")
     recorder.note("run", lease_seconds=LEASE_SECONDS, bound_seconds=BOUND_SECONDS, plan=plan._asdict())
@@ -94,7 +94,7 @@ def perform(plan: Plan, folder: Path) -> history.History:
 
 @contextmanager
 def line_to_servers(folder: Path) -> Iterator[Network]:
-    """Servers in the network for this run, named in the environment."""
+    """Start servers in the network for this run, named in the environment."""
     network = Network(folder)
     os.environ["QUEUECTL_REDIS_URL"] = network.url
     try:
@@ -132,7 +132,7 @@ def _perform(plan: Plan, folder: Path, recorder: history.Recorder, system: Syste
 
 
 def _rage(storm: Storm, system: System, plan: Plan, producers: list[subprocess.Popen[bytes]]) -> None:
-    """Faults at random times, until the time is over."""
+    """Trigger faults at random times, until the time is over."""
     rng = random.Random(f"{plan.seed} gaps")
     now = time.monotonic()
     end, next_strike = now + plan.seconds, now + plan.gap_seconds
@@ -147,7 +147,7 @@ def _rage(storm: Storm, system: System, plan: Plan, producers: list[subprocess.P
 
 
 def _until_done(system: System) -> None:
-    """Until no job waits or runs. That it took too long is for the checker to say, so the patience is longer."""
+    """Wait until no job waits or runs. The checker judges the time it took, so our patience is longer."""
     give_up = time.monotonic() + 2 * BOUND_SECONDS
     left: dict[str, int] = {"unknown": 1}
     while any(left.values()):
@@ -169,6 +169,6 @@ def _producer(number: int, plan: Plan, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "chaos.producers", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},  # by the true clock: it dates what it writes down
+        env={**os.environ, "PYTHONPATH": str(TESTS)},  # by the true clock, which dates its records
         stdin=subprocess.DEVNULL,
     )

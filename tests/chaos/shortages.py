@@ -1,6 +1,6 @@
-"""Faults in which the machine has nothing left of something: room on a disk, processes, open files.
+"""Faults in which the machine runs out of something: disk space, processes, open files.
 
-Each needs a right that not every machine gives: `left_out` says which of them can't be done here, and why.
+Each needs a right that not every machine gives: `left_out` says which faults are impossible here, and why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _short: set[int] = set()
 
 @contextmanager
 def small_disks(home: Path) -> Iterator[bool]:
-    """State folder and logs on small disks in memory, each its own; gives False where that is not allowed."""
+    """Put the state folder and the logs on separate small disks in memory; return False if that is not allowed."""
     mounted: list[Path] = []
     try:
         for folder, megabytes in ((home, HOME_MEGABYTES), (home / "logs", LOGS_MEGABYTES)):
@@ -43,17 +43,17 @@ def small_disks(home: Path) -> Iterator[bool]:
 
 
 def fill_disk(system: System, rng: random.Random) -> Blow | None:
-    """The disk of the state folder is full: of the append-only file, the server's files and the pools' records."""
+    """Fill the disk of the state folder: append-only file, the server's files and the pools' records."""
     return _fill(system.home)
 
 
 def fill_log_disk(system: System, rng: random.Random) -> Blow | None:
-    """The disk of the logs alone is full."""
+    """Fill only the disk of the logs."""
     return _fill(system.home / "logs")
 
 
 def no_processes(system: System, rng: random.Random) -> Blow | None:
-    """A pool and its runners can start no process: fork says EAGAIN."""
+    """Let a pool and its runners start no process: fork fails with EAGAIN."""
     if not (pools := system.pools()):
         return None
     family = system.family(rng.choice(pools))
@@ -73,17 +73,17 @@ def no_processes(system: System, rng: random.Random) -> Blow | None:
 
 
 def no_descriptors(system: System, rng: random.Random) -> Blow | None:
-    """A pool and its runners can open no further file: EMFILE."""
+    """Let a pool and its runners open no more files: EMFILE."""
     if not (pools := system.pools()):
         return None
     family = system.family(rng.choice(pools))
     if len(family) == 1:
-        return None  # it is just about to start, and a program that can open no file at all does not
+        return None  # it is just starting, and a program that can open no file at all does not start
     return _limit(family, resource.RLIMIT_NOFILE, {pid: _open_files(pid) for pid in family})
 
 
 def left_out(home: Path, names: Sequence[str]) -> dict[str, str]:
-    """Which of these faults can't be done here -> why."""
+    """Return the faults that are impossible here -> why."""
     why = {}
     if not os.path.ismount(home):
         why |= dict.fromkeys(("fill_disk", "fill_log_disk"), "no small disk may be mounted here")
@@ -108,13 +108,13 @@ def _fill(folder: Path) -> Blow | None:
 
 def _limit(family: list[int], what: int, most: dict[int, int]) -> Blow | None:
     before = {}
-    for pid in set(family) - _short:  # what would be put back, else, is the shortage
+    for pid in set(family) - _short:  # otherwise we would later restore the shortage
         try:
             soft, hard = resource.prlimit(pid, what)
             resource.prlimit(pid, what, (most[pid], hard))
             before[pid] = (soft, hard)
         except (OSError, ValueError):
-            continue  # it has just ended
+            continue  # it has just exited
 
     _short.update(before)
 
@@ -140,5 +140,5 @@ def _move(pid: int, group: Path) -> bool:
     try:
         (group / "cgroup.procs").write_text(str(pid))
     except OSError:
-        return False  # it has just ended
+        return False  # it has just exited
     return True

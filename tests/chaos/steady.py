@@ -1,4 +1,4 @@
-"""A mixed load for a long time: whether the memory of workers and server, and the number of keys, stay flat.
+"""A mixed load for a long time: checks that memory of workers and server, and the number of keys, stay flat.
 
 `make chaos ARGS="--minutes 60"`.
 """
@@ -34,7 +34,7 @@ GROWTH = {"pools_pss_kib": 1.05, "server_memory_bytes": 1.10, "keys": 1.15, "log
 
 
 def sample(system: System, queue: RedisStorage) -> dict[str, float]:
-    """All that should be flat."""
+    """The figures that must stay flat."""
     ours = [pid for pool in system.pools() for pid in system.family(pool)] + list(system.guardians())
     memory, keys = queue.exchange([("INFO", "memory"), ("DBSIZE",)])
     used = next(line for line in memory.decode().splitlines() if line.startswith("used_memory:"))
@@ -48,7 +48,7 @@ def sample(system: System, queue: RedisStorage) -> dict[str, float]:
 
 
 def perform(minutes: float, folder: Path) -> dict[str, Any]:
-    """Keep pools busy for so long."""
+    """Keep pools busy for this long."""
     seconds = minutes * 60
     cli.run("config", "set", "--completed-retention", str(RETENTION_SECONDS))
     cli.run("config", "set", "--dead-retention", str(RETENTION_SECONDS))
@@ -74,7 +74,7 @@ def perform(minutes: float, folder: Path) -> dict[str, Any]:
 
 
 def growth(samples: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    """Each figure's median in the second quarter and in the last one, and how they compare."""
+    """Return each figure's median in the second and the last quarter, and their ratio."""
     quarter = len(samples) // 4
     found = {}
     for name, most in GROWTH.items():
@@ -100,7 +100,7 @@ def _descriptors(pid: int) -> int:
 
 
 def report(minutes: float) -> dict[str, Any]:
-    """Do it, and print what came of it; ``broken`` names what grew."""
+    """Run the load and print the results; return what grew."""
     with tempfile.TemporaryDirectory(prefix="steady-") as folder, sandbox(), in_folder(Path(folder)):
         found = perform(minutes, Path(folder))
     found["broken"] = [name for name, figures in found["growth"].items() if figures["ratio"] > figures["most"]]

@@ -1,4 +1,4 @@
-"""Looks at the server without helping it: it never starts one that is down."""
+"""Observes the server without affecting it: never starts one that is down."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ PERIOD_SECONDS = 0.25
 
 @contextmanager
 def server() -> Iterator[RedisStorage]:
-    """The queue of this run; QueuectlError when its server is not up."""
+    """Open this run's queue; raise QueuectlError if its server is not up."""
     with closing(Connection.open(server_url(settings.load()))) as connection:
         yield RedisStorage(client=connection)
 
 
 def look(queue: RedisStorage) -> dict[str, Any]:
-    """All indexes and all hashes at one instant."""
+    """Return all indexes and all hashes at one instant."""
     (text,) = queue.exchange([("EVAL", SCRIPT, 1, queue.keys.namespace)])
     found = json.loads(text)
-    # Lua can't tell an empty list from an empty table.
+    # Lua can't distinguish an empty list from an empty table.
     return {
         name: value or ([] if name in ("processing", "leased", "misplaced", "retries") else value)
         for name, value in found.items()
@@ -41,7 +41,7 @@ def look(queue: RedisStorage) -> dict[str, Any]:
 
 
 def jobs(queue: RedisStorage) -> dict[str, dict[str, str]]:
-    """Every job's hash, by id."""
+    """Return every job's hash, by id."""
     prefix = queue.keys.job("")
     (keys,) = queue.exchange([("KEYS", f"{prefix}*")])
     hashes = queue.exchange([("HGETALL", key) for key in keys])
@@ -52,20 +52,20 @@ def jobs(queue: RedisStorage) -> dict[str, dict[str, str]]:
 
 
 def other_keys(queue: RedisStorage) -> list[str]:
-    """The names of all keys, those that come and go with the jobs left out."""
+    """Return the names of all keys, except those that come and go with the jobs."""
     (keys,) = queue.exchange([("KEYS", f"{queue.keys.namespace}:*")])
     names = (key.decode().removeprefix(f"{queue.keys.namespace}:") for key in keys)
     return sorted(name for name in names if not name.startswith(("jobs:", "ids:", "env:", "idx:")))
 
 
 def dead_letters(queue: RedisStorage) -> list[str]:
-    """The list of dead jobs."""
+    """Return the list of dead jobs."""
     (ids,) = queue.exchange([("LRANGE", f"{queue.keys.namespace}:dead_letter", 0, -1)])
     return [job_id.decode() for job_id in ids]
 
 
 def record_of(kind: str, job_id: str, folder: Path) -> list[tuple[str, ...]]:
-    """What puts a pending job into the queue as another version would: fewer fields, or some of unknown meaning."""
+    """Put a pending job into the queue as another version would: with fewer fields, or with unknown ones."""
     fields = {
         "status": "pending",
         "command": "sh job.sh ok",
@@ -86,7 +86,7 @@ def record_of(kind: str, job_id: str, folder: Path) -> list[tuple[str, ...]]:
 
 
 class Sampler(threading.Thread):
-    """Looks four times a second and writes down what it saw."""
+    """Observes the server four times a second and records the result."""
 
     def __init__(self, recorder: Recorder) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -99,7 +99,7 @@ class Sampler(threading.Thread):
                 with server() as queue:
                     self._recorder.note("sample", **look(queue))
             except QueuectlError:
-                continue  # it is down, or comes up
+                continue  # it is down, or starting
 
     def end(self) -> None:
         self._ended.set()

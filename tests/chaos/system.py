@@ -1,4 +1,4 @@
-"""The system under test: its pools and what they start, seen from outside, and what is left of it at the end."""
+"""The system under test, seen from outside: its pools and what they start, and what is left at the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SHIFTED = Path(__file__).parent / "shifted"
 
 
 def clock_environment(folder: Path) -> dict[str, str]:
-    """What a program needs to go by this run's clock."""
+    """Return the variables that make a program use this run's clock."""
     clock = folder / "clock"
     if not clock.exists():
         clock.write_bytes(struct.pack("d", 0.0))
@@ -48,7 +48,7 @@ class Process(NamedTuple):
 
     @property
     def is_queuectl(self) -> bool:
-        """A pool, a runner or a pool's round of housekeeping; no job."""
+        """Whether it is a pool, a runner or a pool's maintenance round, rather than a job."""
         return b"\0worker\0start\0" in self.command and not self.is_jobs
 
     @property
@@ -61,7 +61,7 @@ class Process(NamedTuple):
 
 
 class System:
-    """Pools in one state folder, started again as a service manager would."""
+    """Pools in one state folder, restarted as a service manager would."""
 
     def __init__(self, folder: Path, pools: int = 2, network: Network | None = None) -> None:
         self.network = network
@@ -77,7 +77,7 @@ class System:
     # Processes ------------------------------------------------------------------------------------
 
     def processes(self) -> list[Process]:
-        """All that run for this state folder."""
+        """Return all processes of this state folder."""
         mark = b"QUEUECTL_HOME=" + os.fsencode(self.home)
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -92,41 +92,41 @@ class System:
         return found
 
     def pools(self) -> list[int]:
-        """Pids of the pools that live."""
+        """Return the pids of live pools."""
         for process in self._own:
             process.poll()
         self._pools = [pid for pid in self._pools if cli.is_alive(pid)]
         return list(self._pools)
 
     def runners(self) -> dict[int, int]:
-        """Pid of each runner -> pid of its pool."""
+        """Map the pid of each runner to the pid of its pool."""
         pools = set(self.pools())
         return {p.pid: p.parent for p in self.processes() if p.is_queuectl and p.parent in pools}
 
     def guardians(self) -> dict[int, int]:
-        """Pid of each guardian -> pid of its pool."""
+        """Map the pid of each guardian to the pid of its pool."""
         pools = set(self.pools())
         return {p.pid: p.parent for p in self.processes() if p.is_guardian and p.parent in pools}
 
     def family(self, pool: int) -> list[int]:
-        """A pool and its runners."""
+        """Return a pool and its runners."""
         return [pool, *(runner for runner, parent in self.runners().items() if parent == pool)]
 
     def server_pid(self) -> int | None:
-        """The embedded server's process, if it answers."""
+        """Return the embedded server's process, if it answers."""
         return EmbeddedServer(str(self.home)).status().pid
 
     # Clock ----------------------------------------------------------------------------------------
 
     def set_clock(self, seconds: float) -> None:
-        """From now on Python's clock is so much ahead, in all programs that have `clock_environment`."""
+        """Shift Python's clock in all programs that have `clock_environment`."""
         with (self.folder / "clock").open("r+b") as file:
             file.write(struct.pack("d", seconds))
 
     # Pools ----------------------------------------------------------------------------------------
 
     def keep_up(self) -> None:
-        """Start pools until there are as many as there should be."""
+        """Start pools until there are enough."""
         while not self.paused and len(self.pools()) < self._wanted:
             self.start_pool()
 
@@ -140,11 +140,11 @@ class System:
         return process
 
     def adopt(self, pool: int) -> None:
-        """One that `worker resume` started."""
+        """Add a pool that `worker resume` started."""
         self._pools.append(pool)
 
     def drain(self, seconds: float = 30.0) -> None:
-        """End all pools in order, and let a last one clean up behind those that were killed."""
+        """Stop all pools gracefully, and let a last one clean up after killed ones."""
         for pid in self.pools():
             os.kill(pid, signal.SIGTERM)
         self._wait_for_none(seconds)
@@ -159,7 +159,7 @@ class System:
     # At the end -----------------------------------------------------------------------------------
 
     def aftermath(self) -> dict[str, Any]:
-        """All that is there when everything is over."""
+        """Return everything that is left at the end."""
         with survey.server() as queue:
             now = queue.run(overview())
             seen = {
@@ -181,14 +181,14 @@ class System:
         }
 
     def close(self) -> None:
-        """Forget it. Whatever lives on is for the sandbox to end."""
+        """Forget it. The sandbox kills whatever is still alive."""
         self._messages.close()
         for process in self._own:
             process.wait()
 
 
 def _job_of(log: str) -> str:
-    """The id of the job that a log file belongs to; nothing for a file that is no log."""
+    """Return the id of the job that a log file belongs to; empty for a file that is no log."""
     found = parse(log)
     if isinstance(found, Segment):
         found = found.run

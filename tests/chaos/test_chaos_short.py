@@ -1,4 +1,4 @@
-"""Short storms, with the embedded server and in the network. The long ones are `make chaos`."""
+"""Short storms, on the embedded server and in the network. `make chaos` runs the long ones."""
 
 from __future__ import annotations
 

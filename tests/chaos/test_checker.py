@@ -1,4 +1,4 @@
-"""The checker sees what it is there for: a clean history passes, and each kind of violation is caught."""
+"""The checker works: a clean history passes, and it catches each kind of violation."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def job(status: str, attempts: int, fence: int, crashes: int = 0) -> dict[str, s
 
 
 def run(job_id: str, number: int, fence: int, at: float, code: int | None, runner: int = RUNNER) -> Attempt:
-    """One that takes a tenth of a second."""
+    """Return an execution that takes a tenth of a second."""
     return Attempt(job_id, number, fence, f"w{runner}", 1000 + fence, runner, at, at + 0.1, code)
 
 
 def clean() -> History:
-    """Three jobs: one completes, one fails three times, one is run again since its worker was killed."""
+    """Three jobs: one completes, one fails three times, one is run again because its worker was killed."""
     counts = {"completed": 2, "dead": 1}
     nowhere: dict[str, Any] = {"misplaced": [], "processing": [], "leased": [], "retries": []}
     return History(
@@ -69,13 +69,13 @@ def test_a_clean_history_passes() -> None:
     assert check(clean()) == []
 
 
-# What is broken -----------------------------------------------------------------------------------
+# Violations ---------------------------------------------------------------------------------------
 
 Break = Callable[[History], History]
 
 
 def final(change: Callable[[dict[str, Any]], object]) -> Break:
-    """Change the last look."""
+    """Change the final check."""
 
     def broken(history: History) -> History:
         change(history.final)
@@ -115,7 +115,7 @@ def both(*breaks: Break) -> Break:
     return broken
 
 
-# Both were seen to wait; the one that is due at 20 begins four seconds after the one that is due at 21.
+# Both were seen to wait; the job due at 20 begins four seconds after the one due at 21.
 OVERTAKEN = [OK, "20.0", REPEATED, "21.0"]
 OVERTAKING = (run(OK, 2, 2, 25.5, 0), run(REPEATED, 2, 3, 21.5, 0))
 

@@ -1,4 +1,4 @@
-"""Whatever a job has started ends with it, however it ends. Once each; `make chaos` times 20 rounds of them."""
+"""Whatever a job starts ends with it, however the job ends. Once each; `make chaos` times 20 rounds."""
 
 from __future__ import annotations
 

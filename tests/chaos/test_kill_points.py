@@ -1,4 +1,4 @@
-"""A worker dies between two calls of the server: no job is lost, none counted twice. Every point: `make chaos`."""
+"""A worker dies between two calls to the server: no job is lost, none counted twice. Every point: `make chaos`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Compares what a command printed with what the page says, but for what differs from run to run.
+"""Compares what a command printed with what the page says, except for what differs from run to run.
 
-| on the page                     | stands for                                                         |
+| on the page                     | matches                                                            |
 |---------------------------------|--------------------------------------------------------------------|
 | ``9fa21c07``, or 16 such digits | the id of a job: any, but the same wherever the page has this one  |
 | ``box``                         | the name of this host                                              |

@@ -1,4 +1,4 @@
-"""Runs the console blocks of one page in order, as a reader would who types them into a new shell."""
+"""Runs the console blocks of one page in order, like a reader who types them into a new shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What counts as the same output on a page and in a run, and what does not."""
+"""Which differences between a page's output and a run's count, and which don't."""
 
 from __future__ import annotations
 

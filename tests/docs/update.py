@@ -1,9 +1,9 @@
-"""Writes into the pages what their commands print now.
+"""Writes the current output of commands into the pages.
 
     python -m tests.docs.update                   # all pages
     python -m tests.docs.update README.md         # these
 
-Lines that are still right stay as they are, with their ids and times. Read the difference before you commit it.
+Lines that are still correct stay as they are, with their ids and times. Read the difference before you commit it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `python -m explore` (from the folder `tests`) or `make explore` is the long run; `test_explore.py` is the short one.
 
-To extend it: one more action is a function in `actions.py`, one more law a function in `laws.py`, another bound a
-field in `scope.py`. What the scripts keep on the server is read by `records.py`, what clients remember is in
-`clients.py`, and `identity.py` says when two states are the same.
+To extend it, add an action as a function in `actions.py`, a law as a function in `laws.py`, or a bound as a field
+in `scope.py`. `records.py` reads what the scripts keep on the server, `clients.py` has what clients remember, and
+`identity.py` decides when two states are the same.
 """

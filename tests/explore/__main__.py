@@ -1,4 +1,4 @@
-"""Walks every interleaving in a small scope, and prints what was walked. Ends with 1 when a law was broken."""
+"""Walks every interleaving in a small scope, and prints the result. Exits with 1 if a law was broken."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Everything that can happen, one function for each: it gives the steps that are possible in a state.
+"""Everything that can happen, one function per action: it yields the steps that are possible in a state.
 
-Each step is a call as the clients make it. ``cost`` is 1 for a disturbance, of which a history has only so many.
-``healthy`` steps are those that lead every job to its end when nothing else happens.
+Each step is a call as the clients make it. ``cost`` is 1 for a disturbance, of which a history has a limited
+number. ``healthy`` steps lead every job to its end if nothing else happens.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Learn = Callable[[Clients, Any], Clients]
 
 
 def nothing_new(clients: Clients, reply: Any) -> Clients:
-    """Nobody learns anything."""
+    """Change nobody's knowledge."""
     return clients
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens. ``verb`` and what follows it tell the laws what it was."""
+    """One step. ``verb`` and the fields after it describe it to the laws."""
 
     text: str
     verb: str
@@ -53,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the actions see."""
+    """The state that the actions see."""
 
     scope: Scope
     records: Records
@@ -65,13 +65,13 @@ ACTIONS: list[Action] = []
 
 
 def action(function: Action) -> Action:
-    """Makes a function one of the actions."""
+    """Register a function as an action."""
     ACTIONS.append(function)
     return function
 
 
 def key(name: str) -> str:
-    """The full name of a key."""
+    """Return the full name of a key."""
     return f"{NAMESPACE}:{name}"
 
 
@@ -87,7 +87,7 @@ POP_TOKEN = ("LPOP", key("wake:default"))
 
 @action
 def add_a_job(now: Situation) -> Iterator[Step]:
-    """The next job is added; and added again by one who did not hear that it was."""
+    """Add the next job; or add it again, as a producer that did not get the answer."""
     used = len(now.clients.jobs) + len(now.clients.removed)
     if used < now.scope.jobs:
         job = f"feed{used + 1:x}"
@@ -114,8 +114,8 @@ def _enqueue(job: str, scope: Scope) -> Call[Any]:
 
 @action
 def claim(now: Situation) -> Iterator[Step]:
-    """A runner claims jobs, or none, and hears what it got; its connection breaks before it does; or a claim comes
-    late, and nobody hears of it: over a connection that its runner gave up, or from one that is dead."""
+    """A runner claims jobs, or none, and gets the answer; its connection breaks before the answer; or a claim
+    arrives late, and nobody gets the answer: over a connection that its runner dropped, or from a dead runner."""
     for runner in now.clients.runners:
         wants = [want for want in range(now.scope.jobs + 1) if want == 0 or len(runner.knows) + want <= PLACES]
         for want in wants if runner.phase == UP and not runner.unheard else ():
@@ -161,7 +161,7 @@ def _given(claim: leases.Claim) -> tuple[Lease, ...]:
 
 
 def _reply_lost(step: Step, runner: Runner) -> Step:
-    """The same, but the runner's connection breaks before the reply comes."""
+    """Do the same, but the runner's connection breaks before the answer."""
 
     def learn(clients: Clients, reply: Any) -> Clients:
         given = _given(reply) if step.verb == "claim" else ()
@@ -174,9 +174,9 @@ def _reply_lost(step: Step, runner: Runner) -> Step:
 
 @action
 def connect_again(now: Situation) -> Iterator[Step]:
-    """A runner that lost its connection is back: first it disowns what it was leased without hearing of it.
+    """A reconnected runner first disowns the leases that it was given without knowing.
 
-    That connection may break again; and what the runner sent over it may come late.
+    That connection may break again, and calls sent over it may arrive late.
     """
     for runner in now.clients.runners:
         if runner.phase == CUT_OFF:
@@ -220,7 +220,7 @@ def _disown(runner: Runner, sent: Disown) -> Step:
 
 @action
 def finish(now: Situation) -> Iterator[Step]:
-    """A runner reports on a lease, one that it has lost as well; alone, or on all of its leases in one call."""
+    """A runner reports on a lease, even a lost one; alone, or on all of its leases in one call."""
     for runner in now.clients.runners:
         if runner.phase == UP and not runner.unheard:
             for step in _reports(runner, now):
@@ -287,7 +287,7 @@ def _lease(lease: Lease) -> model.Lease:
 
 @action
 def report_again(now: Situation) -> Iterator[Step]:
-    """A runner that is back sends the results once more of which it did not hear; before it claims anything."""
+    """A reconnected runner resends the results without an answer, before it claims anything."""
     for runner in now.clients.runners:
         if runner.phase == UP and runner.unheard:
             step = Step(
@@ -340,7 +340,7 @@ def beat(runner: Runner) -> Step:
 
 @action
 def time_passes(now: Situation) -> Iterator[Step]:
-    """A lease ends, which a runner that lives and knows of it would prevent; or the pause of a job is over."""
+    """A lease ends, which a live runner that knows of it would prevent; or the pause of a job is over."""
     known = {lease for runner in now.clients.runners if runner.lives for lease in runner.knows}
     for job, end in now.records.leases.items():
         if end > FUTURE:
@@ -364,8 +364,8 @@ def time_passes(now: Situation) -> Iterator[Step]:
 
 @action
 def die(now: Situation) -> Iterator[Step]:
-    """A runner is killed, just after it has taken the token; then its leases are freed, then it is forgotten. One
-    that holds no lease may also leave by itself."""
+    """A runner is killed, just after it has taken the token; then its leases are freed, then it is forgotten. A
+    runner without leases may also leave by itself."""
     last = sum(runner.lives for runner in now.clients.runners) == 1
     for runner in now.clients.runners:
         dead = runner._replace(knows=(), unheard=(), late=None)
@@ -407,7 +407,7 @@ def _becomes(runner: Runner, phase: str) -> Learn:
 
 @action
 def cancel(now: Situation) -> Iterator[Step]:
-    """Somebody cancels a job, in whatever state."""
+    """Somebody cancels a job in any state."""
     for job in now.clients.jobs:
 
         def learn(clients: Clients, answers: list[str], job: str = job) -> Clients:
@@ -437,7 +437,7 @@ def clear(now: Situation) -> Iterator[Step]:
 
 @action
 def retry_dead(now: Situation) -> Iterator[Step]:
-    """Somebody retries a job that is dead, or was when they looked."""
+    """Somebody retries a job that is dead, or was dead when they checked."""
     for job in now.clients.jobs:
         yield Step(
             *(f"{name_of(job)} is retried by somebody", "dlq_retry"),
@@ -449,7 +449,7 @@ def retry_dead(now: Situation) -> Iterator[Step]:
 
 @action
 def remove(now: Situation) -> Iterator[Step]:
-    """Somebody deletes a dead job; finished jobs are removed for their age or their number."""
+    """Somebody deletes a dead job; or finished jobs are removed because of their age or number."""
     for job in now.clients.jobs:
         yield Step(
             *(f"{name_of(job)} is deleted if it is dead", "delete"),
@@ -481,7 +481,7 @@ def _removed(clients: Clients, gone: list[str]) -> Clients:
 
 @action
 def stop_and_resume(now: Situation) -> Iterator[Step]:
-    """Somebody stops all workers, and lets them go on."""
+    """Somebody stops all workers, or resumes them."""
     if now.records.stopped:
         yield Step("the workers are resumed", "resume", call=workers.resume(), healthy=True)
     else:
@@ -490,7 +490,7 @@ def stop_and_resume(now: Situation) -> Iterator[Step]:
 
 @action
 def ask(now: Situation) -> Iterator[Step]:
-    """Somebody waits for a job's end; and `fsck --repair` looks at all jobs, in the middle of it all."""
+    """Somebody waits for a job's end; or `fsck --repair` checks all jobs in the middle of everything."""
     for job in now.clients.jobs:
         if "ties" not in now.records.jobs.get(job, {}):
             yield Step(f"somebody waits for {name_of(job)}", "watch", call=jobs.watch(job), cost=1, jobs=(job,))

@@ -1,4 +1,4 @@
-"""What stands outside the server: what each runner knows, and what people were told."""
+"""The state outside the server: what each runner knows, and what people were told."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Disown(NamedTuple):
 class Runner(NamedTuple):
     """One runner.
 
-    ``unheard`` are results that it sent without hearing that they were recorded. ``given`` is what its last claim
-    gave, heard of or not. ``late`` is a disown that has not arrived yet. ``connection`` counts its connections.
+    ``unheard`` are results that it sent without getting an answer. ``given`` is what its last claim gave, whether
+    or not the answer came. ``late`` is a disown that has not arrived yet. ``connection`` counts its connections.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Runner(NamedTuple):
 
     @property
     def lives(self) -> bool:
-        """Whether its process is there."""
+        """Whether its process exists."""
         return self.phase in (UP, CUT_OFF)
 
     @property
     def known(self) -> tuple[Lease, ...]:
-        """All leases that it knows of, with those that it has reported on without an answer."""
+        """Return all leases that it knows, including those it has reported on without an answer."""
         return (*self.knows, *((job, fence) for job, fence, _, _ in self.unheard))
 
     @property
     def disownable(self) -> list[Lease]:
-        """What its last claim gave and a disown would take from it."""
+        """Return those leases of its last claim that a disown would take from it."""
         known = self.known if self.late is None else set(self.known).intersection(self.late.known)
         return [lease for lease in self.given if lease not in known]
 
@@ -59,13 +59,13 @@ class Runner(NamedTuple):
         return f"runner {self.name[1:]}"
 
     def without(self, leases: Iterable[Lease]) -> Runner:
-        """The same runner once it has given these leases up."""
+        """Return the same runner without these leases."""
         lost = set(leases)
         return self._replace(knows=tuple(lease for lease in self.knows if lease not in lost))
 
 
 class Clients(NamedTuple):
-    """All that is outside. ``promised`` are jobs whose cancellation was acknowledged."""
+    """Everything outside the server. ``promised`` are jobs whose cancellation was acknowledged."""
 
     runners: tuple[Runner, ...]
     jobs: tuple[str, ...] = ()
@@ -73,10 +73,10 @@ class Clients(NamedTuple):
     promised: frozenset[str] = frozenset()
 
     def having(self, runner: Runner) -> Clients:
-        """The same, with this runner in the place of the one of its name."""
+        """Return the same, with this runner in place of the one with its name."""
         return self._replace(runners=tuple(runner if runner.name == r.name else r for r in self.runners))
 
 
 def name_of(job: str) -> str:
-    """A job for people."""
+    """Return a job's name for people."""
     return f"job {int(job[4:], 16)}"

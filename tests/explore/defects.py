@@ -1,6 +1,6 @@
-"""Deliberate defects: each changes what one command does inside some scripts, as if it were wrong or left out.
+"""Deliberate defects: each changes what one command does inside some scripts, as if it were wrong or missing.
 
-They stand in front of the real text of a script, as a filter over `redis.call`; so they hold whatever that text is.
+A defect is a filter over `redis.call`, put before the real text of a script; so it works whatever that text is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ local redis = setmetatable({ call = filter(redis.call), pcall = filter(redis.pca
 
 
 class Defect(NamedTuple):
-    """What is wrong, the law that it breaks first, in which scripts it is (all when none is named), and its Lua.
+    """What is wrong, the law that it breaks first, the scripts that have it (all if none is named), and its Lua.
 
     The Lua sees ``command``, ``key`` and ``values``, and `call`.
     """
@@ -34,7 +34,7 @@ class Defect(NamedTuple):
     lua: str
 
     def applied(self, script: str, text: bytes) -> bytes:
-        """The text of a script with this defect."""
+        """Return the text of a script with this defect."""
         if self.scripts and script not in self.scripts:
             return text
         shebang, _, body = text.partition(b"\n")
@@ -97,7 +97,7 @@ _FORGETS_CONNECTION = """
 
 
 def _nothing(command: str, key: str = "", value: str = "") -> str:
-    """Lua that leaves a command out, on keys that have this text in their names, with this first value."""
+    """Return Lua that skips a command, on keys that contain this text, with this first value."""
     return f"""
     local meant = command == '{command}' and string.find(key, '{key}', 1, true)
     if meant and ('{value}' == '' or values[1] == '{value}') then

@@ -1,8 +1,8 @@
-"""When two states are the same: equal up to the names of jobs and runners, and to times but for past and future.
+"""When two states are the same: equal except for names of jobs and runners, and for times within past or future.
 
-What the laws hold to be equal to something else (indexes, look-up by id, counts) is left out, and what no script
-reads to decide (reasons, exit codes, moments, what a job that has ended had counted). All that is known of a job is
-put together, so that the order of the jobs does not matter; runners are tried in every order.
+We omit what the laws require to equal something else (indexes, look-up by id, counts), and what no script uses to
+decide (reasons, exit codes, times, counts of a job that has ended). Everything known about a job is combined, so
+the order of the jobs does not matter; we try runners in every order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .records import Records
 
 
 def identity(records: Records, clients: Clients) -> bytes:
-    """A digest that equal states share."""
+    """Return a digest that equal states share."""
     shared = ("wake:default" in records.keys, records.stopped)
     jobs = [(job, _of_job(job, records, clients)) for job in (*clients.jobs, *clients.removed)]
     keys = []
@@ -36,14 +36,14 @@ def _of_job(job: str, records: Records, clients: Clients) -> tuple[Any, ...]:
     status = fields["status"]
     known = (status, hints, "ties" in fields, job in clients.promised, records.content("dead_letter").count(job))
     if status in FINAL:
-        return known  # what it has counted is never read again
+        return known  # its counters are never read again
     ended = records.ended if status == "processing" else records.due if status == "failed" else []
     place = ended.index(job) if job in ended else -1
     return (*known, place, "cancel_requested" in fields, fields.get("attempts"), fields.get("crashes"))
 
 
 def _held(job: str, order: tuple[Runner, ...], records: Records) -> list[Any]:
-    """Who has a lease of this job, in the eyes of the server and in its own. All outdated ones are alike."""
+    """Return who has a lease of this job, according to server and runners. All outdated leases are alike."""
     owner = records.jobs.get(job, {}).get("owner") if records.status(job) == "processing" else None
     return [
         (

@@ -1,6 +1,6 @@
-"""What must hold after every step, one function for each: it gives what is wrong, or nothing.
+"""What must hold after every step, one function per law: it returns what is wrong, or nothing.
 
-The sentence of a law is its docstring. `taken` is the step with the state before and after it.
+A law's docstring is its sentence. `taken` is the step with the state before and after it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LAWS: list[Law] = []
 
 
 def law(function: Law) -> Law:
-    """Makes a function one of the laws."""
+    """Register a function as a law."""
     LAWS.append(function)
     return function
 
 
 class Broken(NamedTuple):
-    """A law that does not hold: its name, its sentence, and what is wrong."""
+    """A broken law: its name, its sentence, and what is wrong."""
 
     law: str
     sentence: str
@@ -38,7 +38,7 @@ class Broken(NamedTuple):
 
 
 def broken(taken: Taken) -> Broken | None:
-    """The first law that a step breaks."""
+    """Return the first law that a step breaks."""
     for one in LAWS:
         wrong = one(taken)
         if wrong:
@@ -82,7 +82,7 @@ def fields_of_the_state(taken: Taken) -> str | None:
 
 @law
 def hints(taken: Taken) -> str | None:
-    """A pending job is in the list of work, a dead one in the dead letter list."""
+    """A pending job is in the list `jobs`, a dead one in the dead letter list."""
     after = taken.after
     for state, name in (("pending", "jobs"), ("dead", "dead_letter")):
         listed = after.content(name)
@@ -106,7 +106,7 @@ def dead_letters(taken: Taken) -> str | None:
 
 @law
 def moves(taken: Taken) -> str | None:
-    """A job changes its state only as the table of states allows."""
+    """A job changes its state only as the table of transitions allows."""
     most = 3 if taken.step.verb in ("claim", "heartbeat") else 1
     for job, fields in taken.after.jobs.items():
         old, new = taken.before.status(job), fields["status"]
@@ -117,7 +117,7 @@ def moves(taken: Taken) -> str | None:
 
 @cache
 def _reached(state: str, most: int) -> frozenset[str]:
-    """The states that so many moves lead to; a job that ends on the way stays so."""
+    """Return the states that this many moves lead to; a job that ends on the way stays ended."""
     found = {after.value for after in TRANSITIONS[JobState(state)]}
     for _ in range(most - 1):
         found |= {after.value for one in found for after in TRANSITIONS[JobState(one)] if one not in FINAL}
@@ -129,7 +129,7 @@ def _reached(state: str, most: int) -> frozenset[str]:
 
 @law
 def nothing_lost(taken: Taken) -> str | None:
-    """A job that was acknowledged is there until it is deleted, and a deleted one had ended."""
+    """An acknowledged job exists until it is deleted, and a deleted one had ended."""
     there, known = taken.after.jobs.keys(), set(taken.clients.jobs)
     if there != known:
         return f"there are {sorted(there)}, acknowledged are {sorted(known)}"
@@ -143,7 +143,7 @@ def nothing_lost(taken: Taken) -> str | None:
 
 @law
 def what_jobs_share(taken: Taken) -> str | None:
-    """What belongs to jobs lives as long as they do: the look-up by id, and the variables that they share."""
+    """Data of jobs live as long as the jobs: the look-up by id, and the variables that they share."""
     after, number = taken.after, len(taken.after.jobs)
     if set(after.content("ids:feed")) != after.jobs.keys():
         return f"`ids:feed` has {after.content('ids:feed')}"
@@ -187,8 +187,8 @@ def _wrong_key(name: str, kind: str, expires: int) -> str:
 
 @law
 def cancelled_never_starts(taken: Taken) -> str | None:
-    """Once a cancellation is acknowledged, the job is not started again: it is cancelled, or it ends as completed
-    if the attempt that ran then was faster."""
+    """Once a cancellation is acknowledged, the job is not started again: it is cancelled, or it completes if the
+    attempt that was running finished first."""
     before, after = taken.before, taken.after
     for job in taken.clients.promised:
         state = after.status(job)
@@ -220,7 +220,7 @@ def cancel_tells(taken: Taken) -> str | None:
 
 @law
 def fences_rise(taken: Taken) -> str | None:
-    """A fence rises by one with each claim, and changes by nothing else."""
+    """A fence rises by one with each claim, and changes in no other way."""
     given = {lease.job_id: lease.fence for lease in taken.reply.leases} if taken.step.verb == "claim" else {}
     for job in taken.after.jobs:
         old, new = taken.before.fence(job), taken.after.fence(job)
@@ -271,7 +271,7 @@ def attempts_count_results(taken: Taken) -> str | None:
 
 @law
 def crashes_count_deaths(taken: Taken) -> str | None:
-    """`crashes` counts deaths of the job's workers, each once: a lease that ended, a runner that was found dead."""
+    """`crashes` counts deaths of the job's workers, each once: an expired lease, or a runner found dead."""
     step, before = taken.step, taken.before
     died: set[str] = set()
     if step.verb in ("claim", "heartbeat"):
@@ -304,7 +304,7 @@ def _counts(taken: Taken, name: str, counted: set[str]) -> str | None:
 
 @law
 def claims(taken: Taken) -> str | None:
-    """A claim gives pending jobs to its runner alone, and as many as it wants while there are any."""
+    """A claim gives pending jobs only to its runner, and as many as it wants while there are any."""
     if taken.step.verb != "claim":
         return None
     after, leases = taken.after, taken.reply.leases
@@ -320,7 +320,7 @@ def claims(taken: Taken) -> str | None:
 
 @law
 def due_is_done(taken: Taken) -> str | None:
-    """After a claim or a heartbeat nothing is due: no lease that ended is left, and no pause that is over."""
+    """After a claim or a heartbeat nothing is due: no expired lease is left, and no pause that is over."""
     if taken.step.verb not in ("claim", "heartbeat"):
         return None
     left = [*taken.after.ended, *taken.after.due]
@@ -329,7 +329,7 @@ def due_is_done(taken: Taken) -> str | None:
 
 @law
 def renewals(taken: Taken) -> str | None:
-    """A heartbeat renews what is the runner's, and says what is lost and what is to be cancelled."""
+    """A heartbeat renews the runner's leases, and reports lost leases and those to cancel."""
     if taken.step.verb != "heartbeat":
         return None
     before, pulse = taken.before, taken.reply
@@ -344,8 +344,8 @@ def renewals(taken: Taken) -> str | None:
 
 @law
 def disowning(taken: Taken) -> str | None:
-    """A runner that disowns keeps what it knows, loses what its last claim gave it else, and takes nothing from
-    others."""
+    """A runner that disowns keeps the leases it knows, loses the others of its last claim, and takes nothing from
+    other runners."""
     if taken.step.verb not in ("disown", "disown twice", "late disown"):
         return None
     before = taken.before
@@ -364,7 +364,7 @@ def disowning(taken: Taken) -> str | None:
 
 @law
 def leases_are_known(taken: Taken) -> str | None:
-    """A runner that is connected knows each lease that the server has in its name."""
+    """A connected runner knows each lease that the server has in its name."""
     for runner in taken.clients.runners:
         if runner.phase == UP:
             for job in taken.after.leases:
@@ -374,12 +374,12 @@ def leases_are_known(taken: Taken) -> str | None:
     return None
 
 
-# Hearing of work ----------------------------------------------------------------------------------
+# Noticing work ------------------------------------------------------------------------------------
 
 
 @law
 def work_is_heard_of(taken: Taken) -> str | None:
-    """An idle runner hears of work: there is a token after a job became pending, a claim left some, or a runner was
+    """An idle runner notices work: there is a token after a job became pending, a claim left some, or a runner was
     forgotten."""
     before, after, step = taken.before, taken.after, taken.step
     if len(after.content("wake:default")) > 1:
@@ -394,7 +394,7 @@ def work_is_heard_of(taken: Taken) -> str | None:
 
 @law
 def stop_and_resume(taken: Taken) -> str | None:
-    """`worker stop` and `resume` tell each runner that is known to be alive."""
+    """`worker stop` and `resume` send a message to each runner that is known to be alive."""
     if taken.step.verb not in ("stop", "resume"):
         return None
     for runner in taken.after.scores("runners"):
@@ -405,7 +405,7 @@ def stop_and_resume(taken: Taken) -> str | None:
 
 @law
 def retired(taken: Taken) -> str | None:
-    """Nothing on the server names a runner that has just been forgotten, but for the jobs that it ran."""
+    """Nothing on the server names a runner that has just been forgotten, except the jobs that it ran."""
     if taken.step.verb != "retire":
         return None
     after, runner = taken.after, taken.step.runner
@@ -421,7 +421,7 @@ def retired(taken: Taken) -> str | None:
 
 @law
 def harmless(taken: Taken) -> str | None:
-    """Adding a job again and `fsck` on a sound queue change nothing and find nothing."""
+    """Adding a job again, and `fsck` on a consistent queue, change nothing and find nothing."""
     if taken.step.verb not in ("enqueue again", "fsck"):
         return None
     if taken.step.verb == "fsck" and taken.reply:

@@ -1,4 +1,4 @@
-"""What the server holds, read in one go: every key, without its namespace."""
+"""What the server holds, read at once: every key, without its namespace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INDEXES = {state.value: Keys("").index(state.value).removeprefix(":") for state 
 
 
 class Records:
-    """All keys at one moment. ``text`` is JSON, as `dump.lua` gives it and `load.lua` takes it."""
+    """All keys at one moment. ``text`` is JSON, as `dump.lua` returns it and `load.lua` takes it."""
 
     def __init__(self, text: bytes) -> None:
         self.text = text
@@ -26,22 +26,22 @@ class Records:
         }
 
     def content(self, name: str) -> Any:
-        """What a key holds: a list, members and scores, a mapping or a text; empty when it is not there."""
+        """Return what a key holds: a list, members and scores, a mapping or a text; empty if it is missing."""
         found = self.keys.get(name)
         return found[1] if found else ()
 
     def scores(self, name: str) -> dict[str, float]:
-        """Member -> score of a sorted set, lowest score first."""
+        """Return member -> score of a sorted set, lowest score first."""
         flat = self.content(name)
         return {flat[i]: float(flat[i + 1]) for i in range(0, len(flat), 2)}
 
     def status(self, job: str) -> str:
-        """The state of a job, "" when there is none."""
+        """Return the state of a job; "" if there is none."""
         fields = self.jobs.get(job)
         return fields["status"] if fields else ""
 
     def fence(self, job: str) -> int:
-        """The fence of a job, 0 when it was never claimed."""
+        """Return the fence of a job; 0 if it was never claimed."""
         return int(self.jobs.get(job, {}).get("fence", 0))
 
     def holds(self, lease: tuple[str, int]) -> bool:
@@ -50,22 +50,22 @@ class Records:
 
     @cached_property
     def leases(self) -> dict[str, float]:
-        """Processing jobs by the end of their lease."""
+        """Return processing jobs by the end of their lease."""
         return self.scores("running")
 
     @cached_property
     def pauses(self) -> dict[str, float]:
-        """Failed jobs by the time of their next attempt."""
+        """Return failed jobs by the time of their next attempt."""
         return self.scores("retry_queue")
 
     @property
     def ended(self) -> list[str]:
-        """Jobs whose lease is over, in this order."""
+        """Return jobs whose lease is over, in this order."""
         return [job for job, end in self.leases.items() if end < FUTURE]
 
     @property
     def due(self) -> list[str]:
-        """Failed jobs whose pause is over, in this order."""
+        """Return failed jobs whose pause is over, in this order."""
         return [job for job, end in self.pauses.items() if end < FUTURE]
 
     @property
@@ -75,5 +75,5 @@ class Records:
 
     @property
     def pending(self) -> set[str]:
-        """Jobs that wait for a worker."""
+        """Return jobs that wait for a worker."""
         return {job for job, fields in self.jobs.items() if fields.get("status") == "pending"}

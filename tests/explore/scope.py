@@ -1,4 +1,4 @@
-"""How much is explored: everything that can happen within these bounds."""
+"""The scope of an exploration: everything that can happen within these bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real scripts on a real server: a step is taken in a given state, and gives the state after it."""
+"""The real scripts on a real server: takes a step in a given state, and returns the state after it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 300.0
 
 
 class Taken(NamedTuple):
-    """A step, the state before it, and what it gave; this is what the laws judge."""
+    """A step, the state before it, and its result; the laws judge this."""
 
     step: Step
     before: Records
@@ -36,7 +36,7 @@ class Taken(NamedTuple):
 
 
 class ScriptFailed(Exception):
-    """A script answered with an error."""
+    """A script returned an error."""
 
 
 class Stage:
@@ -57,10 +57,10 @@ class Stage:
         return digests
 
     def exchange(self, steps: Sequence[tuple[Step, Records, Clients]]) -> list[list[Any]]:
-        """Take each step in its state, all in one pipeline; gives the replies for `read`."""
+        """Take each step in its state, all in one pipeline; return the replies for `read`."""
         commands: list[Command] = []
         for step, before, clients in steps:
-            # A runner that is connected reads its messages at once; what it does then it may do at any time.
+            # A connected runner reads its messages at once; it may act on them at any time.
             read = [f"control:{runner.name}" for runner in clients.runners if runner.phase == UP]
             commands.append(("EVALSHA", self._restore, 1, NAMESPACE, before.text, *read))
             commands += step.first
@@ -73,7 +73,7 @@ class Stage:
 
     @staticmethod
     def read(step: Step, before: Records, clients: Clients, replies: list[Any]) -> Taken:
-        """What a step gave."""
+        """Return a step's result."""
         for reply in replies:
             if isinstance(reply, hiredis.ReplyError):
                 raise ScriptFailed(f"{step.text}: {reply}")
@@ -87,7 +87,7 @@ def _length(step: Step) -> int:
 
 @contextmanager
 def stage(defect: Defect | None = None) -> Iterator[Stage]:
-    """A stage on a server of its own, which is gone afterwards."""
+    """Start a stage on its own server, which is removed afterwards."""
     with ExitStack() as stack:
         server = stack.enter_context(running(binary.find().path))
         connection = Connection.open(parse(server.url), timeout_seconds=PATIENCE_SECONDS)

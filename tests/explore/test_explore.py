@@ -1,4 +1,4 @@
-"""Every interleaving in the smallest scope that is worth it; `make explore` walks larger ones."""
+"""Every interleaving in the smallest useful scope; `make explore` walks larger ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .walk import Result, explore
 
 
 def told(result: Result) -> str:
-    """The result, for a failure's message."""
+    """Return the result, for a failure's message."""
     return "\n".join(
         [str(result), *(f"{one.broken.sentence} {one.broken.wrong}: {one.trace}" for one in result.violations)]
     )

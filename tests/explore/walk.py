@@ -1,4 +1,4 @@
-"""The walk itself: breadth first, so that the way to a broken law is a shortest one."""
+"""The walk itself: breadth first, so that it finds a shortest path to a broken law."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THE_END = Broken(
 
 
 class State(NamedTuple):
-    """A state that was reached: what the server holds, what is known outside, how many disturbances there were."""
+    """A reached state: what the server holds, what is known outside, and the number of disturbances so far."""
 
     text: bytes
     clients: Clients
@@ -49,7 +49,7 @@ class Violation(NamedTuple):
 
 @dataclass
 class Result:
-    """What a walk has found. ``states`` are different ones; ``depth`` is the length of the longest way tried."""
+    """The findings of a walk. ``states`` counts different states; ``depth`` is the length of the longest path."""
 
     scope: Scope
     states: int = 0
@@ -80,7 +80,7 @@ class Walk:
         self._scope = scope
         self._stage = stage
         self.result = Result(scope)
-        # What was reached, by identity: its number, and the fewest disturbances on a way to it.
+        # The reached states, by identity: number, and the fewest disturbances on a path to it.
         self._seen: dict[bytes, list[int]] = {}
         self._ways: list[tuple[int, str]] = [(-1, "")]
         self._depths: list[int] = [0]
@@ -103,7 +103,7 @@ class Walk:
         return self.result
 
     def _beginning(self, clients: Clients) -> Records:
-        """All runners are connected, and the server knows of them."""
+        """Start with all runners connected and known to the server."""
         records = Records(b"{}")
         for runner in clients.runners:
             step = beat(runner)
@@ -129,7 +129,7 @@ class Walk:
             sent, answer = batch, next_answer
 
     def _steps(self) -> Iterator[Pending]:
-        """All steps from all states that wait to be left."""
+        """Return all steps from all states not yet expanded."""
         while self._queue:
             state = self._queue.popleft()
             records = Records(state.text)
@@ -162,7 +162,7 @@ class Walk:
         step: Step | None = None,
         origin: int = -1,
     ) -> None:
-        """Note a state. It is walked from if it is new, or was only met after more disturbances before."""
+        """Note a state. Expand it if it is new, or was only reached with more disturbances before."""
         name = identity(records, clients)
         known = self._seen.get(name)
         if known is None:
@@ -195,7 +195,7 @@ class Walk:
         return way[::-1]
 
     def _check_ends(self) -> None:
-        """Backwards from the states in which every job has ended."""
+        """Walk backwards from the states in which every job has ended."""
         good, front = set(self._ended), list(self._ended)
         while front:
             for origin in self._leads_to[front.pop()]:
@@ -210,6 +210,6 @@ class Walk:
 
 
 def explore(scope: Scope, defect: Defect | None = None) -> Result:
-    """Walk everything in ``scope``, on a server of its own."""
+    """Walk everything in ``scope``, on a separate server."""
     with stage(defect) as there:
         return Walk(scope, there).run()

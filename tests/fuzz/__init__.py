@@ -1,1 +1,1 @@
-"""Hostile input by the thousand: `make fuzz`. With the other tests, a few examples of each."""
+"""Thousands of hostile inputs: `make fuzz`. The normal tests try a few examples of each."""

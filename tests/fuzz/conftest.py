@@ -1,4 +1,4 @@
-"""A server of its own, the commands' way to it, and nothing that starts, waits or leaves this machine."""
+"""Its own server, in-process commands, and nothing that starts, waits or leaves this machine."""
 
 from __future__ import annotations
 

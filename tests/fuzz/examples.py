@@ -1,4 +1,4 @@
-"""What hostile input is drawn from, and how much of it."""
+"""The sources of hostile input, and how much of it."""
 
 from __future__ import annotations
 

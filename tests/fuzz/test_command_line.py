@@ -1,4 +1,4 @@
-"""Whatever is typed, or piped in: an answer or an error, no traceback, and what is refused changes nothing."""
+"""Any typed or piped input: an answer or an error, no traceback, and refused input changes nothing."""
 
 from __future__ import annotations
 

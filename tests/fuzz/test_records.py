@@ -1,4 +1,4 @@
-"""Whatever lies in the server's keys: every command reads it, and a worker works on."""
+"""Any content of the server's keys: every command reads it, and workers keep working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts called with arguments that queuectl never gives them: no key outside the namespace, and work goes on."""
+"""Scripts with arguments that queuectl never passes: no key outside the namespace, and the queue keeps working."""
 
 from __future__ import annotations
 

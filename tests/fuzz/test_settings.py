@@ -1,4 +1,4 @@
-"""A configuration file, variables and URLs of any content: an answer or an error that names the place."""
+"""Configuration files, variables and URLs with any content: an answer or an error that names the place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For tests that start real processes: a view into the server, and nothing that outlives a test."""
+"""For tests that start real processes: a view of the server, and a guard that no process outlives its test."""
 
 from __future__ import annotations
 

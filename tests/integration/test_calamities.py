@@ -1,4 +1,4 @@
-"""A queue that is emptied or removed under its workers, and workers that run out of something."""
+"""A queue that is emptied or removed while workers use it, and workers that run out of a resource."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bad input gets: the right exit code, one or two lines that help, and nothing lost or half-written."""
+"""Bad input gets the right exit code and one or two lines that help; nothing is lost or half-written."""
 
 from __future__ import annotations
 

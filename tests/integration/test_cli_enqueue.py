@@ -1,4 +1,4 @@
-"""`queuectl enqueue`: what it prints, what it takes, and what of the shell goes along with a job."""
+"""`queuectl enqueue`: what it prints, what it accepts, and which variables of the shell travel with a job."""
 
 from __future__ import annotations
 

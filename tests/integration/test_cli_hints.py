@@ -1,4 +1,4 @@
-"""What a command says beside its output: hints that can be typed as they are, errors in one voice, lost input."""
+"""A command's messages: hints that can be typed as they are, errors in one style, lost input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`queuectl logs` and `queuectl run`: a job's output, as it was and as it comes."""
+"""`queuectl logs` and `queuectl run`: a job's past and live output."""
 
 from __future__ import annotations
 

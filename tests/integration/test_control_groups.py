@@ -1,7 +1,7 @@
-"""Jobs with limits have a control group each, where the tests stand in one that can be divided.
+"""Jobs with limits have a control group each, if the tests run in one that can be divided.
 
-That is the root of a cgroup namespace (`unshare --cgroup`) where there is no systemd, or a group that it gave
-away, and nobody else in it; elsewhere this is skipped.
+That is the root of a cgroup namespace (`unshare --cgroup`) without systemd, or a group that systemd delegated,
+with no other process in it; otherwise these tests are skipped.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The embedded server for real: started, killed, cut off, found again."""
+"""The real embedded server: started, killed, cut off, found again."""
 
 from __future__ import annotations
 

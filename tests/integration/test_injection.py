@@ -1,4 +1,4 @@
-"""Every order to a terminal, in every field that is shown, by every command that shows it: none gets through."""
+"""Terminal control sequences in every field, shown by every command: none gets through."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a job may use: memory, processor time, output, processes. One that takes more is ended, and it says why.
+"""Limits of a job: memory, CPU time, output, processes. A job over its limit is killed, and the reason is shown.
 
-The kernel keeps the limits where the tests stand in a control group that they may divide, and else the runner does.
+The kernel enforces the limits if the tests run in a control group that they may divide; otherwise the runner does.
 """
 
 from __future__ import annotations

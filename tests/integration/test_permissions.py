@@ -1,4 +1,4 @@
-"""Under the widest umask, no file, folder or socket is ever open to others, not even for a moment; see `Watch`."""
+"""Under the widest umask, no file, folder or socket is ever open to others, not even briefly; see `Watch`."""
 
 from __future__ import annotations
 

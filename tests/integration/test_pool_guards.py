@@ -1,4 +1,4 @@
-"""What stands between a pool and a bad day: the guardian, fair sweeping, refused programs, a silent queue."""
+"""A pool's safeguards: the guardian, fair sweeping, refused programs, a silent queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The short way of `enqueue` does what the long way does, and leaves to it whatever is not plain."""
+"""The fast path of `enqueue` does what the normal path does, and leaves unusual input to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that got the pid of one of ours is never touched: whoever ends one knows it by more than its pid."""
+"""A process that got the pid of one of ours is never touched: we identify a process by more than its pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A canary in the environment, in a URL and in the configuration file: where it may not sing, it doesn't."""
+"""A canary in the environment, in a URL and in the configuration file never shows where it must not."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Processes of jobs: none outlives its job, whatever dies and however it hides. And what a crash costs.
+"""Processes of jobs: none outlives its job, whatever dies and however it hides. Also the cost of a crash.
 
-A process counts as alive unless it is a zombie: in a container, nobody may be there to reap orphans.
+A process counts as alive unless it is a zombie: in a container, there may be nobody to reap orphans.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a job must be after any step: the rules of its life once more, in a few lines of Python."""
+"""What a job must be after any step: its lifecycle again, in a few lines of Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written to the server is read back the same, whatever bytes and numbers it holds."""
+"""What we write to the server reads back the same, whatever bytes and numbers it holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any sequence of calls, on the real scripts and a real server, held to a small model of the queue."""
+"""Any sequence of calls, on the real scripts and a real server, compared with a small model of the queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a job is called or prints, a terminal gets text and no orders."""
+"""Whatever a job is called or prints, a terminal gets text and no control sequences."""
 
 from __future__ import annotations
 

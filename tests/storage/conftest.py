@@ -1,4 +1,4 @@
-"""Private servers, started by the test that wants one and ended with it."""
+"""Private servers, started by the test that needs one and stopped with it."""
 
 from __future__ import annotations
 

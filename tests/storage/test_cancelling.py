@@ -1,4 +1,4 @@
-"""Cancelling one job, whatever it is doing; clearing all that wait."""
+"""Cancelling one job, whatever it is doing; clearing all waiting jobs."""
 
 from __future__ import annotations
 

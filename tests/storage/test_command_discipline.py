@@ -1,4 +1,4 @@
-"""What the server is asked: nothing that walks all keys, and never more for a longer queue."""
+"""What we ask the server: nothing that walks all keys, and never more for a longer queue."""
 
 from __future__ import annotations
 

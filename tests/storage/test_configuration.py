@@ -1,4 +1,4 @@
-"""The queue's own settings: a hash that anybody may read, and that anybody may have written."""
+"""The queue's own settings: a hash that anybody may read, and may have written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dead letter queue: what gets in, how jobs get out again."""
+"""The dead letter queue: how jobs get in and out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a loss of its connection, a runner gives back the jobs that it was leased in an answer it never got."""
+"""After losing its connection, a runner gives back the jobs that it was leased in an answer it never got."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an attempt ends: what each verdict makes of the job."""
+"""How an attempt ends: what each verdict does to the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever else writes to the server: what is a job runs, what isn't is set aside, and nothing gets stuck."""
+"""Data from other software: valid jobs run, everything else is set aside, and nothing gets stuck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers say that they live; what they don't say for long enough is forgotten."""
+"""Workers report that they are alive; the server forgets those that stay silent too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`fsck`: each way in which records can stop fitting together is found, and repaired where that is possible."""
+"""`fsck` finds each way in which records can become inconsistent, and repairs it if possible."""
 
 from __future__ import annotations
 

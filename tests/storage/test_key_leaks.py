@@ -1,4 +1,4 @@
-"""Every key expires, is capped, or is permanent by decision: after all jobs are gone, nothing else is left."""
+"""Every key expires, is capped, or is permanent by decision: once all jobs are gone, nothing else is left."""
 
 from __future__ import annotations
 

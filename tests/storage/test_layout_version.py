@@ -1,4 +1,4 @@
-"""The version of the layout: written once, and a newer one is not written over."""
+"""The version of the layout: written once, and a newer one is not overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that dies loses its lease; one that was only slow can no longer do harm."""
+"""A worker that dies loses its lease; one that was only slow can do no more harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full server takes no new jobs, and still lets the ones it has come to their end."""
+"""A full server takes no new jobs, but existing ones can finish."""
 
 from __future__ import annotations
 

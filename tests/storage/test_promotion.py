@@ -1,4 +1,4 @@
-"""Failed jobs come back when their time has come: by any claim or heartbeat, with no leader."""
+"""Failed jobs come back when they are due: by any claim or heartbeat, without a leader."""
 
 from __future__ import annotations
 

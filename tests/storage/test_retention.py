@@ -1,4 +1,4 @@
-"""Finished jobs go after their time, or when there are too many; nothing else does."""
+"""Finished jobs are removed when they expire or become too many; nothing else is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts are called by digest, and a server that has forgotten them is told again."""
+"""Scripts are called by digest, and sent again to a server that has forgotten them."""
 
 from __future__ import annotations
 

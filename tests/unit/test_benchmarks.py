@@ -1,4 +1,4 @@
-"""What the benchmarks count, judge and draw; how fast anything is, no test says."""
+"""What the benchmarks count, judge and draw; no test checks how fast anything is."""
 
 from __future__ import annotations
 

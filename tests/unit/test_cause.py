@@ -1,4 +1,4 @@
-"""Why an attempt ended, as data and in words: for every cause that a worker gives."""
+"""Why an attempt ended, as data and in words, for every cause that a worker reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read from a control group, and which are ours to divide; here of plain files with the kernel's words."""
+"""What we read from a control group, and which are ours to divide; here from plain files with the kernel's text."""
 
 from __future__ import annotations
 

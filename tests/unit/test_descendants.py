@@ -1,4 +1,4 @@
-"""What is ended as left behind, and that nobody is ended who could not be looked at."""
+"""Which leftover processes are killed, and that none is killed that could not be checked."""
 
 from __future__ import annotations
 

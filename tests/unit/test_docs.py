@@ -1,4 +1,4 @@
-"""The documentation says what the program does: every command is in it, and every command line in it is one."""
+"""The documentation is true: every command is in it, and every command line in it exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which servers are used without a password: those that nobody else can reach, or those that were asked for."""
+"""Which servers are used without a password: those that nobody else can reach, or that the user allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs are measured and ended by whose they are, and nothing is concluded from what can't be looked at."""
+"""Processes are measured and killed by the job they belong to, and what can't be checked proves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports point one way, and a short command loads little."""
+"""Imports point one way, and a short command imports little."""
 
 from __future__ import annotations
 

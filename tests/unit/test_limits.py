@@ -1,4 +1,4 @@
-"""What a value may be, at both ends of every bound."""
+"""Valid values, at both ends of every range."""
 
 from __future__ import annotations
 

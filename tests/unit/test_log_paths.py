@@ -1,4 +1,4 @@
-"""Whatever is planted among the logs: nothing outside is read, written or removed, and nobody waits for it."""
+"""Whatever is planted among the logs: nothing outside is read, written or removed, and nothing blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make bench-peers`: what it says of a peer is what the peer has done."""
+"""`make bench-peers` reports of a peer exactly what the peer did."""
 
 from __future__ import annotations
 

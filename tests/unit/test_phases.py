@@ -1,4 +1,4 @@
-"""The phases of pools, runners and memberships: which may follow which."""
+"""The phases of pools, runners and memberships, and the allowed changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pool's record leaves behind when it could not be written whole."""
+"""What happens to a pool's record that could not be written completely."""
 
 from __future__ import annotations
 

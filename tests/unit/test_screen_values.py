@@ -1,4 +1,4 @@
-"""Lengths of time and moments in words."""
+"""Durations and times in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the embedded server lives, who may reach it, which program it is, how it is set up."""
+"""The embedded server: where it lives, who may reach it, which program it is, how it is configured."""
 
 from __future__ import annotations
 

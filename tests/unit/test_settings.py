@@ -1,4 +1,4 @@
-"""Where the settings come from, and what can't be one."""
+"""Where settings come from, and which values are invalid."""
 
 from __future__ import annotations
 

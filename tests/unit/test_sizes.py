@@ -1,4 +1,4 @@
-"""No object does too much to be understood as one thing."""
+"""No class has more methods than a reader can keep in mind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers run jobs as root where root is the user, and not because of a `sudo` too many."""
+"""Workers run jobs as root where root is the user, and not because of an accidental `sudo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pool says in the end about all its jobs."""
+"""A pool's final summary of all its jobs."""
 
 from __future__ import annotations
 

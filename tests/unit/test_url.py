@@ -1,4 +1,4 @@
-"""Reading a server's address, and never giving its password away."""
+"""Parsing a server's address, without ever showing its password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The use cases around workers, and what is derived for `status`."""
+"""The use cases around workers, and the figures that `status` derives."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A host whose clock is off: on PYTHONPATH, it adds the number in the file CHAOS_CLOCK to all that tells the time.
+"""A host with a shifted clock: on PYTHONPATH, it adds the number in the file CHAOS_CLOCK to every time.
 
-The number may change while a program runs, as when somebody sets the clock. Python's own time is moved, that of the
-server and of the jobs' shells is not.
+The number may change while a program runs, as when somebody sets the clock. This shifts Python's time, but not
+that of the server or the jobs' shells.
 """
 
 import mmap
