@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     """State folder, an absolute path; it may not exist yet."""
 
     redis_url: str | None
-    """The server to use, not yet parsed; None means the embedded server of ``home``."""
+    """URL of the server to use; without one, the embedded server of ``home``."""
 
     namespace: str
     """First part of every key: 1 to 64 of ``A-Z a-z 0-9 _ . -``, optionally in one pair of braces."""
