@@ -84,7 +84,7 @@ def _operations(storage: RedisStorage) -> Operations:
         "look up a short id": lambda: resolve(storage, last[:8]),
         "enqueue": lambda: manager.enqueue(b"echo hello"),
         "claim": lambda: held.extend(storage.run(leases.claim("bench", lease_seconds=3600, want=1)).leases),
-        "finish": lambda: storage.run(leases.finish([(held.pop(), Outcome(COMPLETED, 0), "bench-1")])),
+        "finish": lambda: storage.run(leases.finish("bench", [(held.pop(), Outcome(COMPLETED, 0), "bench-1")])),
     }
 
 
@@ -98,6 +98,6 @@ def _filled(storage: RedisStorage, size: int) -> RedisStorage:
         results = [
             (lease, Outcome(verdict, 0), "bench-1") for lease, verdict in zip(claimed, verdicts, strict=True)
         ]
-        storage.run(leases.finish(results))
+        storage.run(leases.finish("bench", results))
         left -= len(claimed)
     return storage

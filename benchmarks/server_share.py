@@ -81,13 +81,13 @@ class _Share:
     def drain(self) -> None:
         for _ in range(0, self._jobs, CHUNK):
             claimed = self._storage.run(leases.claim(RUNNER, 30, CHUNK)).leases
-            self._storage.run(leases.finish([_completed(lease) for lease in claimed]))
+            self._storage.run(leases.finish(RUNNER, [_completed(lease) for lease in claimed]))
 
     def drain_singly(self) -> None:
         done: list[Lease] = []
         for _ in range(self._jobs + 1):
             claim = leases.claim(RUNNER, 30, 1)
-            results = [leases.finish([_completed(lease)]) for lease in done]
+            results = [leases.finish(RUNNER, [_completed(lease)]) for lease in done]
             commands = [command(call, self._storage.keys.namespace, cached=True) for call in (*results, claim)]
             done = claim.parse(self._storage.exchange(commands)[-1]).leases
 

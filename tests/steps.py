@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from queuectl.model.job import Lease
+from queuectl.model.job import Lease, Running
 from queuectl.model.lifecycle import JobState
 from queuectl.model.outcome import COMPLETED, DEAD, RETRY, Outcome
 from queuectl.storage import RedisStorage, reads
@@ -90,8 +90,14 @@ def finish(
 ) -> str:
     """Report on one lease; gives the job's state now, or "stale"."""
     outcome = Outcome(verdict, exit_code, cause, detail, duration, delay)
-    (state,) = storage.run(calls.finish([(lease, outcome, "pool.1")]))
+    (state,) = storage.run(calls.finish(runner_of(lease), [(lease, outcome, "pool.1")]))
     return state
+
+
+def runner_of(lease: Lease) -> str:
+    """The runner that claimed it."""
+    job = getattr(lease, "job", None)  # a lease of an invalid job has none
+    return job.standing.worker if job and isinstance(job.standing, Running) else "pool"
 
 
 def finish_all(storage: RedisStorage, leases: Sequence[Lease], verdict: str, delay: float = 0.0) -> list[str]:
@@ -99,9 +105,8 @@ def finish_all(storage: RedisStorage, leases: Sequence[Lease], verdict: str, del
     states: list[str] = []
     for start in range(0, len(leases), CHUNK):
         chunk = leases[start : start + CHUNK]
-        states += storage.run(
-            calls.finish([(lease, Outcome(verdict, 1, "exit:1", delay=delay), "pool.1") for lease in chunk])
-        )
+        results = [(lease, Outcome(verdict, 1, "exit:1", delay=delay), "pool.1") for lease in chunk]
+        states += storage.run(calls.finish(runner_of(chunk[0]), results))
     return states
 
 
@@ -138,7 +143,7 @@ def beat(
     waiting: Sequence[Lease] = (),
 ) -> Pulse:
     """One heartbeat."""
-    return storage.run(
+    pulse = storage.run(
         heartbeat(
             runner,
             "host",
@@ -149,6 +154,9 @@ def beat(
             waiting=waiting,
         )
     )
+    if lease_seconds <= 0:
+        storage.r.delete(key(storage, "pulse"))  # a silence of less than no time would be unusual at once
+    return pulse
 
 
 def recover(storage: RedisStorage, dead_runners: Sequence[str]) -> int:

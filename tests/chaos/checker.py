@@ -25,7 +25,7 @@ ORDER_SECONDS = LEASE_SECONDS
 
 FINAL = {JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED}
 
-PERMANENT_KEYS = {"schema", "origin", "dead_letter", "config", "wake:default"}
+PERMANENT_KEYS = {"schema", "origin", "dead_letter", "config", "wake:default", "pulse"}
 """What may be in the server beside the jobs once all is over; nothing that belongs to a runner."""
 
 
@@ -203,7 +203,7 @@ def nothing_is_left(history: History) -> Iterator[str]:
     for pid, command in final["processes"]:
         yield f"process {pid} of a job is alive: {command!r}"
     # On a full disk a pool can't record its runners. Messages for a killed runner then expire.
-    expiring = "control:" if any(fault.name == "fill_disk" for fault in history.faults) else "-"
+    expiring = ("control:", "claimed:") if any(fault.name == "fill_disk" for fault in history.faults) else ()
     for key in final["keys"]:
         if key not in PERMANENT_KEYS and not key.startswith(expiring):
             yield f"the key {key} is left"

@@ -21,7 +21,7 @@ from queuectl.storage.scripts import Call, Command
 
 from .clients import CUT_OFF, DEAD, FREED, GONE, UP, Clients, Disown, Lease, Result, Runner, name_of
 from .records import NAMESPACE, Records
-from .scope import FUTURE, LONG_SECONDS, Scope
+from .scope import ENDED, FUTURE, LAST_HEARD, LONG_SECONDS, Scope
 
 Learn = Callable[[Clients, Any], Clients]
 """What the clients know once they have the reply."""
@@ -274,10 +274,11 @@ def _verdict_text(verdict: str, pause: float) -> str:
 def _finish(runner: Runner, results: list[Result]) -> Call[Any]:
     worker = f"{runner.name}-1"
     return leases.finish(
+        runner.name,
         [
             (_lease((job, fence)), Outcome(verdict, 1, "exit:1", delay=pause), worker)
             for job, fence, verdict, pause in results
-        ]
+        ],
     )
 
 
@@ -343,8 +344,8 @@ def time_passes(now: Situation) -> Iterator[Step]:
     """A lease ends, which a live runner that knows of it would prevent; or the pause of a job is over."""
     known = {lease for runner in now.clients.runners if runner.lives for lease in runner.knows}
     for job, end in now.records.leases.items():
-        if end > FUTURE:
-            at = f"{1_000_000 + len(now.records.ended)}.0"
+        if end > FUTURE and not now.records.silent:
+            at = f"{ENDED + len(now.records.ended)}"
             held = (job, now.records.fence(job)) in known
             yield Step(
                 *(f"the lease of {name_of(job)} ends", "time"),
@@ -354,9 +355,19 @@ def time_passes(now: Situation) -> Iterator[Step]:
             )
     for job, end in now.records.pauses.items():
         if end > FUTURE:
-            at = f"{1_000_000 + len(now.records.due)}.0"
+            at = f"{ENDED + len(now.records.due)}"
             moves = (("ZADD", key("retry_queue"), at, job), ("HSET", key(f"jobs:{job}"), "next_retry_at", at))
             yield Step(f"the pause of {name_of(job)} is over", "time", first=moves, healthy=True)
+
+
+@action
+def clock_jumps(now: Situation) -> Iterator[Step]:
+    """The server's clock jumps ahead, beyond the end of all leases."""
+    held = [job for job, end in now.records.leases.items() if end > FUTURE]
+    if held and not now.records.silent:
+        ends = [part for place, job in enumerate(held) for part in (LAST_HEARD + LONG_SECONDS + place, job)]
+        moves = (("SET", key("pulse"), f"{LAST_HEARD} 1"), ("ZADD", key("running"), *ends))
+        yield Step("the clock jumps ahead", "jump", first=moves, cost=1)
 
 
 # The end of runners -------------------------------------------------------------------------------

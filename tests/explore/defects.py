@@ -62,6 +62,9 @@ _ANY_FENCE = """
             found[i] = ARGV[j + 1]
           end
         end
+        if values[i] == 'owner' then
+          found[i] = ARGV[1]
+        end
       end
       return found
     end"""
@@ -81,7 +84,7 @@ _SAME_FENCE = """
     end"""
 
 _TAKES_ANY_STATE = """
-    if command == 'HMGET' and values[1] == 'status' and values[3] ~= 'attempts' then
+    if command == 'HMGET' and values[1] == 'status' and values[3] ~= 'owner' then
       local found = call(command, key, ...)
       found[1] = 'pending'
       return found
@@ -92,6 +95,14 @@ _FORGETS_CONNECTION = """
       local found = call(command, key, ...)
       if command == 'GET' and found then found = '0' .. string.match(found, ':.*') end
       if command == 'MGET' then found[3] = false end
+      return found
+    end"""
+
+
+_FORGETS_PULSE = """
+    if command == 'MGET' then
+      local found = call(command, key, ...)
+      found[4] = false
       return found
     end"""
 
@@ -140,6 +151,10 @@ DEFECTS = [
     Defect("a disown does not note its connection", "claims", ("disown",), _nothing("SET", ":claimed:")),
     Defect("a claim is taken over any connection", "claims", ("claim",), _FORGETS_CONNECTION),
     Defect("a disown is taken over any connection", "disowning", ("disown",), _FORGETS_CONNECTION),
+    Defect("a claim ends leases after the clock has jumped", "crashes_count_deaths", ("claim",), _FORGETS_PULSE),
+    Defect(
+        "a heartbeat ends leases after the clock has jumped", "crashes_count_deaths", ("heartbeat",), _FORGETS_PULSE
+    ),
     Defect("what is disowned wakes nobody", "work_is_heard_of", ("disown",), _nothing("RPUSH", ":wake:")),
     Defect("what is disowned is in no list", "hints", ("disown",), _nothing("RPUSH", ":jobs")),
     Defect("a dead job is in no list", "hints", (), _nothing("LPUSH", ":dead_letter")),

@@ -19,7 +19,7 @@ from .records import Records
 
 def identity(records: Records, clients: Clients) -> bytes:
     """Return a digest that equal states share."""
-    shared = ("wake:default" in records.keys, records.stopped)
+    shared = ("wake:default" in records.keys, records.stopped, records.silent)
     jobs = [(job, _of_job(job, records, clients)) for job in (*clients.jobs, *clients.removed)]
     keys = []
     for order in permutations(clients.runners):
@@ -39,7 +39,14 @@ def _of_job(job: str, records: Records, clients: Clients) -> tuple[Any, ...]:
         return known  # its counters are never read again
     ended = records.ended if status == "processing" else records.due if status == "failed" else []
     place = ended.index(job) if job in ended else -1
-    return (*known, place, "cancel_requested" in fields, fields.get("attempts"), fields.get("crashes"))
+    return (
+        *known,
+        place,
+        place >= 0 and job in records.expired,
+        "cancel_requested" in fields,
+        fields.get("attempts"),
+        fields.get("crashes"),
+    )
 
 
 def _held(job: str, order: tuple[Runner, ...], records: Records) -> list[Any]:

@@ -274,8 +274,8 @@ def crashes_count_deaths(taken: Taken) -> str | None:
     """`crashes` counts deaths of the job's workers, each once: an expired lease, or a runner found dead."""
     step, before = taken.step, taken.before
     died: set[str] = set()
-    if step.verb in ("claim", "heartbeat"):
-        died = {job for job in before.ended if (job, before.fence(job)) not in step.renewed}
+    if step.verb == "heartbeat" or (step.verb == "claim" and not before.silent):
+        died = {job for job in before.expired if (job, before.fence(job)) not in step.renewed}
     elif step.verb == "recover":
         died = {job for job in before.leases if before.jobs[job]["owner"] == step.runner}
     elif step.verb == "finish":
@@ -320,10 +320,12 @@ def claims(taken: Taken) -> str | None:
 
 @law
 def due_is_done(taken: Taken) -> str | None:
-    """After a claim or a heartbeat nothing is due: no expired lease is left, and no pause that is over."""
+    """After a claim or a heartbeat nothing is due: no expired lease is left, and no pause that is over. After a
+    jump of the clock, leases are left until a runner is heard."""
     if taken.step.verb not in ("claim", "heartbeat"):
         return None
-    left = [*taken.after.ended, *taken.after.due]
+    waits = taken.step.verb == "claim" and taken.before.silent
+    left = [*([] if waits else taken.after.ended), *taken.after.due]
     return f"still due: {left}" if left else None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.keys import Keys
 
-from .scope import FUTURE
+from .scope import FUTURE, LAST_HEARD
 
 NAMESPACE = "x"
 INDEXES = {state.value: Keys("").index(state.value).removeprefix(":") for state in JobState}
@@ -62,6 +62,16 @@ class Records:
     def ended(self) -> list[str]:
         """Return jobs whose lease is over, in this order."""
         return [job for job, end in self.leases.items() if end < FUTURE]
+
+    @property
+    def silent(self) -> bool:
+        """Whether the clock has jumped ahead, and no runner was heard since."""
+        return str(self.content("pulse")).startswith(f"{LAST_HEARD} ")
+
+    @property
+    def expired(self) -> list[str]:
+        """Return jobs whose lease was over before the clock jumped, if it did."""
+        return [job for job in self.ended if not self.silent or self.leases[job] < LAST_HEARD]
 
     @property
     def due(self) -> list[str]:

@@ -41,3 +41,9 @@ LONG_SECONDS = 1e9
 
 FUTURE = 2.2e9
 """Times after this one, in 2039, are in the future of a run, all others in its past."""
+
+ENDED = 1_000_000.0
+"""Where an action puts the end of a lease or a pause that is over."""
+
+LAST_HEARD = 2_000_000.0
+"""Where a jump of the clock puts the last heartbeat; leases that were held then end LONG_SECONDS later."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import groupby
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from queuectl.storage import RedisStorage
 from queuectl.storage.calls import jobs, leases, workers
 from queuectl.storage.calls.workers import overview
 from servers import Server
-from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune
+from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune, runner_of
 
 EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60
 STEPS = 40
@@ -105,7 +106,7 @@ class Lifecycle(RuleBasedStateMachine):
     def heartbeat(self, data: st.DataObject, runner: str, lease_seconds: float) -> None:
         kept = self.some_leases(data)
         pulse = beat(self.storage, runner=runner, waiting=kept, lease_seconds=lease_seconds)
-        held = {lease: job for lease in kept if (job := self.held(lease))}
+        held = {lease: job for lease in kept if (job := self.held(lease)) and job.owner == runner}
         assert pulse.lost == [named(lease) for lease in kept if lease not in held]
         assert pulse.cancelled == [named(x) for x in kept if x in held and held[x].to_be_cancelled]
         assert not pulse.stopped
@@ -217,7 +218,12 @@ class Lifecycle(RuleBasedStateMachine):
         assert self.storage.run(jobs.cancel(chosen)) == expected
 
     def report(self, ended: list[Lease], ending: str, delay: float) -> None:
-        """End leases in one call: held ones, lost ones, the same one twice."""
+        """End leases in one call for each runner: held ones, lost ones, the same one twice."""
+        for runner, leases_of_one in groupby(sorted(ended, key=runner_of), runner_of):
+            self.report_of(runner, leases_of_one, ending, delay)
+
+    def report_of(self, runner: str, ended: Iterable[Lease], ending: str, delay: float) -> None:
+        """The same for one runner."""
         results, expected = [], []
         for lease in ended:
             verdict = ending
@@ -228,7 +234,7 @@ class Lifecycle(RuleBasedStateMachine):
             if job is not None:
                 job.end(verdict, due=delay == 0)
             expected.append(job.state.value if job else "stale")
-        assert self.storage.run(leases.finish(results)) == expected
+        assert self.storage.run(leases.finish(runner, results)) == expected
 
     def some_leases(self, data: st.DataObject) -> list[Lease]:
         """Leases that are held, or lost while the job runs again, rather than those of jobs that are long over."""

@@ -98,8 +98,8 @@ def test_a_batch_is_answered_in_its_order(storage: RedisStorage) -> None:
     leases = claim(storage, 5)
     verdicts = [DEAD, RETRY, COMPLETED, HANDED_BACK, CANCELLED]
     results = [(lease, Outcome(verdict, delay=100), "w") for lease, verdict in zip(leases, verdicts, strict=True)]
-    assert storage.run(calls.finish(results)) == ["dead", "failed", "completed", "pending", "cancelled"]
-    assert storage.run(calls.finish(results)) == ["stale"] * 5
+    assert storage.run(calls.finish("pool", results)) == ["dead", "failed", "completed", "pending", "cancelled"]
+    assert storage.run(calls.finish("pool", results)) == ["stale"] * 5
     assert ids_in(storage, "running") == []
 
 
@@ -107,7 +107,7 @@ def test_one_lease_ends_once(storage: RedisStorage) -> None:
     add(storage)
     (lease,) = claim(storage)
     result = (lease, Outcome(COMPLETED, 0), "w")
-    assert storage.run(calls.finish([result, result])) == ["completed", "stale"]
+    assert storage.run(calls.finish("pool", [result, result])) == ["completed", "stale"]
     job = reads.job(storage, lease.job_id)
     assert job is not None
     assert job.attempts == 1
@@ -147,3 +147,13 @@ def test_a_failure_that_is_tried_again_is_published_too(storage: RedisStorage) -
 def test_an_unknown_job_is_not_watched(storage: RedisStorage) -> None:
     assert storage.run(jobs.watch("feedfeed")) == ""
     assert reads.exist(storage, ["feedfeed"]) == [False]
+
+
+def test_a_lease_of_another_runner_takes_no_result(storage: RedisStorage) -> None:
+    """A replica that missed a claim and took over gives the same fence again, to another runner."""
+    add(storage)
+    (lease,) = claim(storage, runner="lost")
+    storage.r.hset(storage.keys.job(lease.job_id), "owner", "newer")
+    result = (lease, Outcome(DEAD, 1, "exit:1"), "lost-1")
+    assert storage.run(calls.finish("lost", [result])) == ["stale"]
+    assert storage.run(calls.finish("newer", [(lease, Outcome(COMPLETED, 0), "newer-1")])) == ["completed"]

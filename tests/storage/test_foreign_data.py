@@ -181,7 +181,7 @@ def test_a_job_that_cannot_be_run_ends_in_the_dead_letter_queue(
         (invalid, Outcome(DEAD, None, "invalid", invalid.reason), "w"),
         (answer.leases[0], Outcome("completed", 0), "w"),
     ]
-    assert storage.run(leases.finish(results)) == ["dead", "completed"]
+    assert storage.run(leases.finish("pool", results)) == ["dead", "completed"]
     assert ids_in(storage, "idx:dead") == [FOREIGN]
     assert ids_in(storage, "idx:completed") == [job_id]
     assert ids_in(storage, "running") == []

@@ -16,7 +16,7 @@ from queuectl.storage.calls import jobs, workers
 from queuectl.storage.calls.workers import WorkerState
 from steps import EXPIRED, add, beat, claim, complete, fail, finish, key, make_dead, prune
 
-PERMANENT = {"config", "origin", "schema"}
+PERMANENT = {"config", "origin", "pulse", "schema"}
 CAPPED = {"wake:default": 1, "set_aside": 1_000}
 EXPIRING = ("worker:", "control:", "claimed:")
 

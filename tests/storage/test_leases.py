@@ -164,3 +164,12 @@ def test_ids_of_no_job_leave_the_leases(storage: RedisStorage) -> None:
     storage.r.zadd(key(storage, "running"), {"feedfeed": 1, "": 1})
     assert claim(storage) == []
     assert ids_in(storage, "running") == []
+
+
+def test_a_heartbeat_does_not_renew_the_lease_of_another_runner(storage: RedisStorage) -> None:
+    """A replica that missed a claim and took over gives the same fence again, to another runner."""
+    add(storage)
+    (lease,) = claim(storage, runner="lost")
+    storage.r.hset(storage.keys.job(lease.job_id), "owner", "newer")
+    pulse = beat(storage, WorkerState("lost-1", "busy", lease.job_id, lease.fence), runner="lost")
+    assert pulse.lost == [(lease.job_id, lease.fence)]

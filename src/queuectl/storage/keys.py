@@ -20,6 +20,7 @@ key                         type         holds; lives until
 ``wake:default``            List         at most one token: work has come
 ``control:<runner>``        List         messages to one runner; expires after an hour
 ``claimed:<runner>``        String       its connection's number, what its last claim gave; expires after an hour
+``pulse``                   String       when a runner was last heard, how long a silence is usual; permanent
 ``set_aside``               List         ids found in the queue that no job can have; the last 1,000
 ``schema``                  String       version of this layout; permanent
 ``origin``                  String       when the first job came, so that workers notice FLUSHALL; permanent

@@ -43,9 +43,9 @@ def claim(runner: str, lease_seconds: float, want: int, connection: int = 1) -> 
     return Call("claim", (runner, connection, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
 
 
-def finish(results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
-    """End leases with ``(lease, outcome, worker)`` each; gives each job's state now, or "stale"."""
-    arguments: list[str | bytes | int] = []
+def finish(runner: str, results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
+    """End leases of ``runner`` with ``(lease, outcome, worker)`` each; gives each job's state now, or "stale"."""
+    arguments: list[str | bytes | int] = [runner]
     for lease, outcome, worker in results:
         code = "" if outcome.exit_code is None else outcome.exit_code
         arguments += (

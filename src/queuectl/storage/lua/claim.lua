@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Leases up to `want` pending jobs, oldest first, to a runner. Nothing over a connection that it has given up: nobody
 -- would hear of it.
--- uses: keys time schema state due workers
+-- uses: keys time schema state due clock workers
 --
 -- KEYS[1]   namespace
 -- ARGV      runner, number of its connection, lease in seconds, want, then the names of the fields to give back
@@ -15,11 +15,11 @@ local runner, connection, lease = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local want = math.min(tonumber(ARGV[4]), CLAIM_AT_ONCE)
 local deadline = stamp(now + lease)
 
-local known = call('MGET', SCHEMA, prefix .. 'stop_signal', CLAIMED .. runner)
+local known = call('MGET', SCHEMA, prefix .. 'stop_signal', CLAIMED .. runner, PULSE)
 if newer(known[1]) then
   return { 'newer', '', call('LLEN', QUEUE), known[1] }
 end
-local retry, first_lease = promote_due()
+local retry, first_lease = promote_due(known[4])
 if known[2] == 'true' then
   return { 'stopped', until_due(math.min(retry, first_lease)), call('LLEN', QUEUE) }
 end

@@ -20,7 +20,7 @@ local lost = {}
 for id, fence in string.gmatch(noted or '', '(%x+) (%d+)') do
   if not known[id .. ' ' .. fence] then
     local job = read(id)
-    if job.state == 'processing' and job.fence == fence then
+    if job.state == 'processing' and job.fence == fence and job.owner == runner then
       table.insert(lost, 1, job)
     end
   end

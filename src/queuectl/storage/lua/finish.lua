@@ -3,11 +3,11 @@
 -- uses: keys time state crash
 --
 -- KEYS[1]   namespace
--- ARGV      for each lease 9 values: id, fence, verdict, exit code ('' for none), cause, detail, duration in
+-- ARGV      runner, then for each lease 9 values: id, fence, verdict, exit code ('' for none), cause, detail, duration in
 --           seconds, worker, pause before the next attempt in seconds
 --           verdict: completed | retry | dead | cancelled | handed_back | crashed
 -- Reply     for each lease: the job's state now, or 'stale' if the fence is old and nothing was recorded
-local states = {}
+local runner, states = ARGV[1], {}
 
 -- Records an attempt that ended with a result of the command.
 local function record(job, to, exit_code, cause, detail, duration, worker, delay)
@@ -33,10 +33,10 @@ local function record(job, to, exit_code, cause, detail, duration, worker, delay
   return to
 end
 
-for i = 1, #ARGV, 9 do
+for i = 2, #ARGV, 9 do
   local job, verdict = read(ARGV[i]), ARGV[i + 2]
   local state
-  if job.state ~= 'processing' or job.fence ~= ARGV[i + 1] then
+  if job.state ~= 'processing' or job.fence ~= ARGV[i + 1] or job.owner ~= runner then
     state = 'stale'
   elseif verdict == 'crashed' then
     state = crashed(job)

@@ -13,8 +13,8 @@ local skip, count = tonumber(ARGV[1]), tonumber(ARGV[2])
 local ids = call('ZRANGE', INDEX.processing, skip, skip + count - 1)
 local freed = 0
 for _, id in ipairs(ids) do
-  local job = dead[field(id, 'owner') or ''] and read(id) or {}
-  if job.state == 'processing' then
+  local job = read(id)
+  if job.state == 'processing' and dead[job.owner] then
     crashed(job)
     freed = freed + 1
   end

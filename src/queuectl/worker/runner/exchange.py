@@ -128,7 +128,7 @@ class Exchange:
         results = self._results.send(BATCH)
         if results:
             self._unanswered += 1
-            connections.work.call(calls.finish(results), self._finished)
+            connections.work.call(calls.finish(self._runner, results), self._finished)
         if want > 0:
             self._unanswered += 1
             self._should_claim = False  # whatever we hear from now on is news that this claim doesn't cover

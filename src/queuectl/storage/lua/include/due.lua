@@ -1,5 +1,5 @@
 -- Transitions that are due by time. Every claim and heartbeat makes some of them, so no leader is needed.
--- uses: keys time state crash
+-- uses: keys time state crash clock
 local DUE_AT_ONCE = 100
 
 -- Returns when the first job of an index is due; math.huge if it is empty.
@@ -26,13 +26,15 @@ local function promote(job, i)
 end
 
 -- Puts due retries back into the queue and frees expired leases, at most 100 of each. Returns the times at which the
--- next ones are due.
-local function promote_due()
+-- next ones are due. `pulse` tells whether leases may end; see `clock`.
+local function promote_due(pulse)
   local retry, lease = first_due('failed'), first_due('processing')
   if retry <= now then
     retry = each_due('failed', promote)
   end
-  if lease <= now then
+  if lease <= now and is_silent(pulse) then
+    lease = now + 1
+  elseif lease <= now then
     lease = each_due('processing', crashed)
   end
   return retry, lease

@@ -19,7 +19,7 @@ end
 
 -- Reads what a change of state needs of a job; its `state` is nil if there is no such job, or no hash in its place.
 local function read(id)
-  local fields = try('HMGET', JOB .. id, 'status', 'fence', 'attempts', 'cancel_requested', 'ties')
+  local fields = try('HMGET', JOB .. id, 'status', 'fence', 'owner', 'attempts', 'cancel_requested', 'ties')
   if fields.err then
     return { id = id }
   end
@@ -27,9 +27,10 @@ local function read(id)
     id = id,
     state = fields[1] or nil,
     fence = fields[2],
-    attempts = fields[3],
-    cancel_requested = fields[4],
-    ties = fields[5],
+    owner = fields[3],
+    attempts = fields[4],
+    cancel_requested = fields[5],
+    ties = fields[6],
   }
 end
 
