@@ -275,11 +275,12 @@ def _finish(runner: Runner, results: list[Result]) -> Call[Any]:
     worker = f"{runner.name}-1"
     return leases.finish(
         runner.name,
-        [
-            (_lease((job, fence)), Outcome(verdict, 1, "exit:1", delay=pause), worker)
-            for job, fence, verdict, pause in results
-        ],
+        [(_lease((job, fence)), _outcome(verdict, pause), worker) for job, fence, verdict, pause in results],
     )
+
+
+def _outcome(verdict: str, pause: float) -> Outcome:
+    return Outcome(verdict, 0) if verdict == verdicts.COMPLETED else Outcome(verdict, 1, "exit:1", delay=pause)
 
 
 def _lease(lease: Lease) -> model.Lease:

@@ -303,6 +303,20 @@ def _counts(taken: Taken, name: str, counted: set[str]) -> str | None:
 
 
 @law
+def cause_and_code_agree(taken: Taken) -> str | None:
+    """The exit code and the cause of a job are of the same attempt: none stays from an earlier one."""
+    for job, fields in taken.after.jobs.items():
+        cause = fields.get("cause", "")
+        if cause == "crash" and "exit_code" in fields:
+            return f"{job} has crashed, with the exit code {fields['exit_code']}"
+        if fields["status"] == "completed" and cause:
+            return f"{job} is completed, because of {cause}"
+        if fields["status"] == "cancelled" and not cause.startswith("c"):
+            return f"{job} is cancelled, because of {cause}"
+    return None
+
+
+@law
 def claims(taken: Taken) -> str | None:
     """A claim gives pending jobs only to its runner, and as many as it wants while there are any."""
     if taken.step.verb != "claim":

@@ -27,6 +27,7 @@ class Modelled:
         assert state in TRANSITIONS[self.state], f"{self.state} -> {state}"
         self.state = state
         self.due = False
+        self.to_be_cancelled = False
 
     def claimed(self, runner: str, *, expired: bool) -> None:
         self.become(JobState.PROCESSING)
@@ -60,4 +61,3 @@ class Modelled:
     def retry(self) -> None:
         self.become(JobState.PENDING)
         self.attempts = self.crashes = 0
-        self.to_be_cancelled = False

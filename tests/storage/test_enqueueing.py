@@ -7,10 +7,22 @@ import pytest
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage, config, reads
 from queuectl.storage import variables as environment
+from queuectl.storage.calls import jobs
 from queuectl.storage.calls.jobs import NewJob, enqueue
 from queuectl.storage.calls.workers import overview
 from queuectl.storage.scripts import CHUNK
-from steps import add, add_as, add_one, claim, fields_of, ids_in, key, new_ids, queue_of
+from steps import (
+    add,
+    add_as,
+    add_one,
+    claim,
+    fields_of,
+    ids_in,
+    key,
+    new_ids,
+    queue_of,
+    status_of,
+)
 
 
 def test_the_hash_can_be_read_with_hgetall(storage: RedisStorage) -> None:
@@ -130,3 +142,14 @@ def test_a_stranger_in_the_place_of_the_look_up_costs_only_the_short_form_of_an_
     storage.r.set(key(storage, f"ids:{two[:4]}"), "not a set")
     assert storage.run(enqueue([NewJob(one, b"a"), NewJob(two, b"b")])) == ""
     assert [lease.job_id for lease in claim(storage, 2)] == [one, two]
+
+
+def test_a_damaged_count_of_shared_variables_refuses_no_job(storage: RedisStorage) -> None:
+    add(storage, variables={b"A": b"1"})
+    (shared,) = storage.r.keys(key(storage, "env:*"))
+    storage.r.hset(shared, "jobs", "many")
+    (job_id,) = add(storage, variables={b"A": b"1"})
+    assert status_of(storage, job_id) is JobState.PENDING
+    storage.run(jobs.cancel([job_id]))
+    storage.run(jobs.delete(JobState.CANCELLED, [job_id]))
+    assert storage.r.hget(shared, "variables"), "they are kept for the other job"

@@ -10,7 +10,18 @@ from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls import jobs
 from queuectl.storage.calls import leases as calls
 from queuectl.storage.calls.leases import Invalid
-from steps import add, add_one, claim, fields_of, finish, ids_in, key, now, queue_of
+from steps import (
+    add,
+    add_one,
+    claim,
+    fail,
+    fields_of,
+    finish,
+    ids_in,
+    key,
+    now,
+    queue_of,
+)
 from waiting import wait_until
 
 
@@ -157,3 +168,24 @@ def test_a_lease_of_another_runner_takes_no_result(storage: RedisStorage) -> Non
     result = (lease, Outcome(DEAD, 1, "exit:1"), "lost-1")
     assert storage.run(calls.finish("lost", [result])) == ["stale"]
     assert storage.run(calls.finish("newer", [(lease, Outcome(COMPLETED, 0), "newer-1")])) == ["completed"]
+
+
+def test_a_crash_leaves_no_exit_code_of_an_earlier_attempt(storage: RedisStorage) -> None:
+    fail(storage, delay=0)
+    (lease,) = claim(storage)
+    assert finish(storage, lease, CRASHED) == "pending"
+    job = reads.job(storage, lease.job_id)
+    assert job is not None
+    assert job.last is not None
+    assert (job.last.exit_code, job.last.cause) == (None, "crash")
+
+
+@pytest.mark.parametrize("verdict", [CANCELLED, RETRY, DEAD])
+def test_a_cancelled_job_says_so_whatever_its_command_ended_with(storage: RedisStorage, verdict: str) -> None:
+    add(storage)
+    (lease,) = claim(storage)
+    storage.run(jobs.cancel([lease.job_id]))
+    assert finish(storage, lease, verdict, exit_code=143, cause="exit:143", detail="terminated") == "cancelled"
+    fields = fields_of(storage, lease.job_id)
+    assert (fields["cause"], fields["exit_code"], fields["detail"]) == (b"cancelled", b"143", b"")
+    assert "cancel_requested" not in fields

@@ -8,13 +8,13 @@
 local answers = {}
 for i, id in ipairs(ARGV) do
   local job = read(id)
-  if job.state == 'pending' or job.state == 'failed' then
+  if WAITING[job.state] then
     leave(job, 'cancelled')
-    conclude(job, 'cancelled', 'cancelled')
+    conclude(job, 'cancelled')
     answers[i] = 'cancelled'
   elseif job.state == 'processing' then
     call('HSET', JOB .. id, 'cancel_requested', '1')
-    tell(field(id, 'owner') or '', 'cancel ' .. id .. ' ' .. (job.fence or ''))
+    tell(job.owner or '', 'cancel ' .. id .. ' ' .. (job.fence or ''))
     answers[i] = 'requested'
   else
     answers[i] = job.state or 'missing'

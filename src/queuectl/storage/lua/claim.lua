@@ -46,7 +46,7 @@ local function claimed(id)
   end
   local job = { id = id, state = 'pending' }
   leave(job, 'processing')
-  enter(job, 'processing', deadline, 'fence', fence, 'owner', runner, 'started_at', NOW)
+  enter(job, deadline, 'fence', fence, 'owner', runner, 'started_at', NOW)
   fields[1], fields[2] = id, fence
   return fields
 end
@@ -55,7 +55,7 @@ local reply, given = { 'ok', '', 0 }, {}
 local read_ids, left = 0, nil
 while #given < 2 * want and read_ids < want + STALE_AT_ONCE do
   local asked = want - #given / 2
-  local ids = call('RPOP', QUEUE, asked) or {}
+  local ids = take(asked)
   read_ids = read_ids + #ids
   for _, id in ipairs(ids) do
     local fields = claimed(id)

@@ -12,11 +12,11 @@ local function cancel(id)
   local job = read(id)
   if job.state == 'pending' then
     leave(job, 'cancelled')
-    conclude(job, 'cancelled', 'cleared')
+    conclude(job, 'cleared')
     cancelled = cancelled + 1
     return
   end
-  call('ZREM', INDEX.pending, id)
+  drop(id, 'pending')
 end
 
 local ids = call('ZRANGEBYSCORE', INDEX.pending, '-inf', before, 'LIMIT', 0, limit)
@@ -28,15 +28,12 @@ commit()
 -- Then the list, for entries that other software put there, up to the first job that came later.
 local seen = #ids
 while seen < limit do
-  local id = call('RPOP', QUEUE)
-  if not id then
+  local id = call('LINDEX', QUEUE, -1)
+  local since = id and call('ZSCORE', INDEX.pending, id)
+  if not id or since and tonumber(since) > tonumber(before) then
     break
   end
-  local since = call('ZSCORE', INDEX.pending, id)
-  if since and tonumber(since) > tonumber(before) then
-    call('RPUSH', QUEUE, id)
-    break
-  end
+  take(1)
   cancel(id)
   seen = seen + 1
 end

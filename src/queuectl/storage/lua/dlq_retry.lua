@@ -9,10 +9,8 @@ local answers = {}
 for i, id in ipairs(ARGV) do
   local job = read(id)
   if job.state == 'dead' then
-    call('HDEL', JOB .. id, 'crashes', 'exit_code', 'cause', 'detail', 'started_at', 'finished_at', 'worker', 'owner',
-      'host', 'cancel_requested')
     leave(job, 'pending')
-    enter(job, 'pending', stamp(now + i / 1000000), 'attempts', 0)
+    enter(job, stamp(now + i / 1000000), 'attempts', 0)
     unlist(id)
     answers[i] = 'retried'
   else

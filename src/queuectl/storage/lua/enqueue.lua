@@ -77,7 +77,7 @@ for i, id in ipairs(ids) do
   call('HSET', keys[i], 'command', commands[i], unpack(own[i] or {}))
   try('SADD', bucket(id), id)  -- if a foreign key prevents this, the job is found by its whole id alone
   -- A microsecond apart, so that a list shows them in the order given.
-  enter({ id = id }, 'pending', stamp(now + i / 1000000))
+  enter({ id = id, to = 'pending' }, stamp(now + i / 1000000))
 end
 commit()
 if not schema then
@@ -88,6 +88,6 @@ if env then
   if stored == 0 then
     call('HSET', ENV .. env, 'variables', ARGV[1])
   end
-  call('HINCRBY', ENV .. env, 'jobs', #ids)
+  share(env, #ids)
 end
 return { 'ok' }

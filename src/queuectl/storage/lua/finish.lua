@@ -15,22 +15,23 @@ local function record(job, to, exit_code, cause, detail, duration, worker, delay
   if not (before >= 0 and before < 2 ^ 53) then
     before = 0 -- damaged
   end
-  to = leave(job, to)
   local moment, score = 'finished_at', NOW
-  if to == 'failed' then
+  if leave(job, to) == 'failed' then
     moment, score = 'next_retry_at', stamp(now + delay)
+  elseif job.to == 'cancelled' then
+    cause, detail = 'cancelled', ''  -- whatever the killed command ended with
   end
   if cause ~= '' or detail ~= '' then
-    enter(job, to, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration),
-      moment, score, 'exit_code', exit_code, 'cause', cause, 'detail', detail)
-    return to
+    enter(job, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration), moment, score,
+      'exit_code', exit_code, 'cause', cause, 'detail', detail)
+    return job.to
   end
-  if before > 0 then
-    call('HDEL', JOB .. job.id, 'cause', 'detail') -- of an earlier, failed attempt
+  if before > 0 or job.crashes then
+    call('HDEL', JOB .. job.id, 'cause', 'detail') -- of an earlier attempt
   end
-  enter(job, to, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration),
-    moment, score, 'exit_code', exit_code)
-  return to
+  enter(job, score, 'attempts', before + 1, 'worker', worker, 'started_at', stamp(now - duration), moment, score,
+    'exit_code', exit_code)
+  return job.to
 end
 
 for i = 2, #ARGV, 9 do

@@ -23,7 +23,7 @@ local function renew(id, fence, worker)
     lost[#lost + 1] = fence
     return
   end
-  call('ZADD', INDEX.processing, stamp(now + lease), id)
+  renew_lease(id, stamp(now + lease))
   if worker then
     call('HSET', JOB .. id, 'worker', worker)
   end
@@ -59,6 +59,7 @@ if #alive > 0 then
   call('ZADD', WORKERS, unpack(alive))
 end
 call('ZADD', RUNNERS, expiry, runner)
+call('EXPIRE', CLAIMED .. runner, CLAIMED_SECONDS)
 call('ZREMRANGEBYSCORE', WORKERS, '-inf', NOW)
 forget(call('ZRANGEBYSCORE', RUNNERS, '-inf', NOW, 'LIMIT', 0, GONE_AT_ONCE))
 

@@ -21,7 +21,7 @@ local function remove(state, ids)
       delete(id, state)
       removed[#removed + 1] = id
     else
-      call('ZREM', INDEX[state], id)
+      drop(id, state)
     end
   end
 end

@@ -15,12 +15,12 @@ end
 -- Returns the job's new state.
 local function crashed(job)
   local crashes = count(job.id, 'crashes')
+  call('HDEL', JOB .. job.id, 'exit_code', 'detail')  -- of an earlier attempt
   local to = leave(job, crashes >= MAX_CRASHES and 'dead' or 'pending')
   if to == 'pending' then
-    enter(job, to, NOW, 'cause', 'crash', 'detail', '')
-    return to
+    enter(job, NOW, 'cause', 'crash')
+  else
+    conclude(job, to == 'dead' and 'crash' or 'cancelled')
   end
-  call('HDEL', JOB .. job.id, 'exit_code', 'detail')  -- of an earlier attempt
-  conclude(job, to, to == 'dead' and 'crash' or 'cancelled')
   return to
 end

@@ -3,9 +3,9 @@
 local function delete(id, state)
   local env = field(id, 'env')
   call('DEL', JOB .. id)
-  call('ZREM', INDEX[state], id)
+  drop(id, state)
   call('SREM', bucket(id), id)
-  if env and call('HINCRBY', ENV .. env, 'jobs', -1) <= 0 then
-    call('DEL', ENV .. env)
+  if env then
+    share(env, -1)
   end
 end

@@ -13,7 +13,7 @@ local function each_due(state, act)
     if job.state == state then
       act(job, i)
     else
-      call('ZREM', INDEX[state], id)
+      drop(id, state)
     end
   end
   commit(true)
@@ -22,7 +22,7 @@ end
 
 local function promote(job, i)
   leave(job, 'pending')
-  enter(job, 'pending', stamp(now + i / 1000000))
+  enter(job, stamp(now + i / 1000000))
 end
 
 -- Puts due retries back into the queue and frees expired leases, at most 100 of each. Returns the times at which the

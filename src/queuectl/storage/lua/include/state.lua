@@ -1,5 +1,6 @@
 -- Changes the state of jobs: a job leaves one and enters another. `commit` then updates the indexes and lists, each
--- with one command however many jobs there were. Nothing else writes to them.
+-- with one command however many jobs there were. A test holds that no other part writes to them, but those that remove
+-- jobs or repair their records.
 -- uses: keys time indexes wake
 local DEAD_LETTER = prefix .. 'dead_letter'
 local DONE = prefix .. 'done:'
@@ -19,7 +20,7 @@ end
 
 -- Reads what a change of state needs of a job; its `state` is nil if there is no such job, or no hash in its place.
 local function read(id)
-  local fields = try('HMGET', JOB .. id, 'status', 'fence', 'owner', 'attempts', 'cancel_requested', 'ties')
+  local fields = try('HMGET', JOB .. id, 'status', 'fence', 'owner', 'attempts', 'cancel_requested', 'ties', 'crashes')
   if fields.err then
     return { id = id }
   end
@@ -31,25 +32,32 @@ local function read(id)
     attempts = fields[4],
     cancel_requested = fields[5],
     ties = fields[6],
+    crashes = fields[7],
   }
 end
 
--- Takes a job out of its state. Returns the state to enter instead of `to`: a job that was cancelled while it ran is
--- neither run again nor dead.
+-- Takes a job out of its state, to put it into `to`, and removes the fields that belong to the old state. Returns the
+-- state that `enter` will put it into: a job that was cancelled while it ran is neither run again nor dead.
 local function leave(job, to)
   local ids = list_of(leaving, job.state)
   ids[#ids + 1] = job.id
   if job.state == 'failed' then
     call('HDEL', JOB .. job.id, 'next_retry_at')
-  elseif job.state == 'processing' and job.cancel_requested and to ~= 'completed' then
-    return 'cancelled'
+  elseif FINAL[job.state] then
+    call('HDEL', JOB .. job.id, 'finished_at', 'started_at', 'exit_code', 'cause', 'detail', 'crashes', 'cancel_requested',
+      'worker', 'owner', 'host')
+  elseif job.cancel_requested then
+    call('HDEL', JOB .. job.id, 'cancel_requested')
+    to = to == 'completed' and to or 'cancelled'
   end
+  job.to = to
   return to
 end
 
--- Puts a job into a state and sets further fields of it; `score` is a time as text. A job that has run goes to the end
--- of the queue that is taken next: it has waited its turn. A new job, without a state, has its fields already.
-local function enter(job, to, score, ...)
+-- Puts a job into the state that `leave` has found, and sets further fields of it; `score` is a time as text. A job
+-- that has run goes to the end of the queue that is taken next: it has waited its turn. A new job has its fields.
+local function enter(job, score, ...)
+  local to = job.to
   if job.state then
     call('HSET', JOB .. job.id, 'status', to, ...)
   end
@@ -68,19 +76,28 @@ local function enter(job, to, score, ...)
 end
 
 -- Enters a final state for another reason than a result of the command.
-local function conclude(job, to, cause)
-  enter(job, to, NOW, 'finished_at', NOW, 'cause', cause)
+local function conclude(job, cause)
+  enter(job, NOW, 'finished_at', NOW, 'cause', cause)
 end
 
 -- Puts a running job back into the queue without counting anything. Returns the job's new state.
 local function hand_back(job)
-  local to = leave(job, 'pending')
-  if to == 'pending' then
-    enter(job, to, NOW)
+  if leave(job, 'pending') == 'pending' then
+    enter(job, NOW)
   else
-    conclude(job, to, 'cancelled')
+    conclude(job, 'cancelled')
   end
-  return to
+  return job.to
+end
+
+-- Takes ids from the queue, those of the next jobs first. An id is a hint: its job may be in any state, or gone.
+local function take(count)
+  return call('RPOP', QUEUE, count) or {}
+end
+
+-- Lets a lease last until `deadline`.
+local function renew_lease(id, deadline)
+  call('ZADD', INDEX.processing, deadline, id)
 end
 
 -- Writes what has left and entered since the last call. `quiet`: the caller wakes workers itself.
