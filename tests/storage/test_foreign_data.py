@@ -234,3 +234,11 @@ def test_rubbish_in_the_stop_signal_stops_nobody(storage: RedisStorage) -> None:
 
 def status_of_raw(storage: RedisStorage, job_id: str) -> bytes:
     return fields_of(storage, job_id)["status"]
+
+
+@pytest.mark.parametrize("score", ["inf", "-inf", "1e300", "-5"])
+def test_a_score_that_is_no_time_is_passed_over(storage: RedisStorage, score: str) -> None:
+    for state in JobState:
+        storage.r.zadd(storage.keys.index(state.value), {FOREIGN: float(score)})
+    seen = reads.activity(storage)
+    assert (seen.oldest_pending_at, seen.first_finished_at) == (None, None)

@@ -31,7 +31,7 @@ _JOB_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to =
 LEASE_FIELDS = ("command", "form", "cwd", "env", "queue", "attempts", PACKED_FIELD, *_SETTING_FIELDS)
 """The fields of the hash that a claim returns, in this order."""
 
-_LARGEST = 1e11
+LARGEST_TIME = 1e11
 """The largest time or number of seconds that we accept (3,000 years); we reject NaN and infinity."""
 
 
@@ -189,7 +189,7 @@ def _text(fields: Fields, name: str) -> str:
 
 def _finite(value: bytes) -> float:
     number = float(value)
-    if not abs(number) < _LARGEST:
+    if not abs(number) < LARGEST_TIME:
         raise ValueError
     return number
 

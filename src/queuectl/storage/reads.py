@@ -10,7 +10,7 @@ from queuectl.errors import RecordInvalid
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
-from queuectl.storage.codec import job_from, mapping, worker_from
+from queuectl.storage.codec import LARGEST_TIME, job_from, mapping, worker_from
 from queuectl.storage.redis_storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
 
@@ -68,8 +68,14 @@ def activity(storage: RedisStorage) -> Activity:
         ]
     )
     counts, firsts = found[: len(ended)], found[len(ended) :]
-    moments = [float(each[1]) for each in firsts if each]
-    return Activity(now, float(oldest[1]) if oldest else None, sum(counts), min(moments, default=None))
+    moments = [_moment_of(first) for first in firsts]
+    return Activity(now, _moment_of(oldest), sum(counts), min(filter(None, moments), default=None))
+
+
+def _moment_of(entry: Sequence[bytes]) -> float | None:
+    """The score of ``[member, score]``; None for no entry, or if another program wrote a score that is no time."""
+    moment = float(entry[1]) if entry else 0.0
+    return moment if 0 < moment < LARGEST_TIME else None
 
 
 def server_time(storage: RedisStorage) -> str:
