@@ -43,9 +43,33 @@ def test_a_hint_names_the_server_that_was_given_without_its_password(valkey_serv
     path = valkey_server.url.removeprefix("unix://")
     shown = said("--redis-url", f"unix://default:s3cret@{path}", "status", code=None)
     assert "s3cret" not in shown
+    assert "queuectl --redis-url URL worker start" in shown, "a hint with *** would send that as the password"
     assert f"queuectl --redis-url {valkey_server.url} worker start" in said(
         "--redis-url", valkey_server.url, "status"
     )
+
+
+def test_a_stop_without_workers_says_that_it_holds(queue: RedisStorage) -> None:
+    assert "Jobs wait until: queuectl worker resume" in said("worker", "stop")
+
+
+def test_who_follows_a_job_that_waits_is_told_why(queue: RedisStorage) -> None:
+    job_id = add_one(queue)
+    with spawn("logs", "-f", job_id, stderr=subprocess.PIPE) as following:
+        assert following.stderr is not None
+        assert b"no worker is running" in following.stderr.readline()
+        run("cancel", job_id)
+        following.wait(60)
+
+
+def test_ctrl_c_while_the_commands_are_read_says_that_none_was_added(queue: RedisStorage) -> None:
+    with spawn("enqueue", "--from", "-", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"true\n" * 100_000)  # more than a pipe takes: it has begun to read
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert b"Interrupted. No job was added." in process.communicate(timeout=60)[1]
+    assert counts() == {}
 
 
 def test_a_hint_calls_the_program_as_it_was_called(queue: RedisStorage) -> None:

@@ -83,13 +83,15 @@ class App:
 
 
 def _without_password(url: str) -> str:
+    """Return the URL for a command that can be typed again; ``URL`` if it has a password."""
     from queuectl.errors import BadConfiguration
     from queuectl.storage.url import parse
 
     try:
-        return parse(url).redacted()
+        parsed = parse(url)
     except BadConfiguration:
-        return "URL"  # an unreadable URL may have a password anywhere
+        return "URL"  # any part of it may be a password
+    return parsed.redacted() if parsed.password is None else "URL"
 
 
 pass_app = click.make_pass_decorator(App)

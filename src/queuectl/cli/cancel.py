@@ -26,7 +26,7 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
     \b
     Examples:
       queuectl cancel 9fa2
-      queuectl list --state pending --limit 0 --json | jq -r .id | xargs queuectl cancel
+      queuectl list --state pending --limit 0 --json | jq -r .id | xargs -r queuectl cancel
     """
 
     def cancel(given: str) -> int:

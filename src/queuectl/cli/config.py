@@ -94,7 +94,7 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
       queuectl config set --timeout 1h --completed-retention 30d
       queuectl config set max-retries=5
 
-    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d.
+    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d.
     """
     given = {name: value for name, value in changes.items() if value is not None} | _assigned(assignments)
     if not given:

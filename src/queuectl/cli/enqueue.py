@@ -80,7 +80,7 @@ def enqueue_command(
       queuectl enqueue -- rsync -a src/ host:dst/     # no shell
       queuectl enqueue --from commands.txt            # one a line
 
-    A TIME is in seconds, or has a unit: 90s, 10m, 2h, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G
+    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G
     (powers of 1,024; MB, MiB and the like mean the same).
 
     The job runs in the current directory, with the worker's environment and this shell's PATH, VIRTUAL_ENV,
@@ -93,7 +93,7 @@ def enqueue_command(
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        addition = Addition(app, read_commands(source, by_null), wishes, as_json=as_json)
+        addition = Addition(app, _read(source, by_null), wishes, as_json=as_json)
         if durable:
             app.manager.check_durable(on_wait)  # before any job is added: a second try would add them twice
         addition.run(on_wait)
@@ -116,6 +116,15 @@ def enqueue_command(
         _say_what_next(app, f"logs -f {job_id[:SHORT_ID]}")
     else:
         raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
+
+
+def _read(source: str, by_null: bool) -> list[bytes]:
+    try:
+        return read_commands(source, by_null)
+    except KeyboardInterrupt:
+        click.echo("", err=True)
+        note("Interrupted. No job was added.")
+        raise
 
 
 def warn_of_piped_input() -> None:

@@ -108,7 +108,8 @@ class Following:
             note(f"{self._follower.left_out:,} bytes of its output are missing here: more came than a log keeps.")
         found = bool(self._follower.attempt) or writes_here(job) or say_why_none(self._app, job, self._attempt)
         if job.state is not JobState.COMPLETED:
-            note(f"Job {job.id[:SHORT_ID]} is {job.state.value}: {job.reason}")
+            because = f": {job.reason}" if job.reason != job.state.value else ""
+            note(f"Job {job.id[:SHORT_ID]} is {job.state.value}{because}")
         return found and job.state is JobState.COMPLETED
 
     def close(self) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import click
 
 from queuectl.cli.app import App, pass_app
+from queuectl.cli.command_line import command_line
 from queuectl.cli.each import each_id
 from queuectl.cli.follow import Output, follow_jobs
 from queuectl.cli.no_output import say_why_none
 from queuectl.cli.options import json_option
-from queuectl.cli.screens.messages import note
+from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.screens.values import SHORT_ID
 from queuectl.cli.types import JobId, WholeNumber
 from queuectl.logs import reader
+from queuectl.model.job import Job
+from queuectl.model.lifecycle import JobState
 
 
 @click.command(name="logs")
@@ -62,6 +66,7 @@ def logs_command(
             _print_objects(app, job.id)
             return 0
         if follow:
+            _say_if_it_waits(app, job)
             return 0
         out.begin(job.id)
         logs = [log for log in reader.attempts(app.settings.home, job.id) if attempt in (None, log.attempt)]
@@ -77,6 +82,18 @@ def logs_command(
     if follow and found and not as_json:
         code = follow_jobs(app, found, out, attempt=attempt, last_lines=tail) or code
     ctx.exit(code)
+
+
+def _say_if_it_waits(app: App, job: Job) -> None:
+    """Say why nothing comes yet."""
+    if job.state is not JobState.PENDING or job.attempts:
+        return
+    if app.workers.are_stopped():
+        note("The job waits: the workers are stopped. Go on with:", command_line("worker resume"))
+    elif not app.workers.count():
+        note("The job waits: no worker is running. Start some with:", command_line("worker start --count 2"))
+    else:
+        hint(f"Job {job.id[:SHORT_ID]} waits for a worker.")
 
 
 def _print_objects(app: App, job_id: str) -> None:

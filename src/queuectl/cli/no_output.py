@@ -32,7 +32,7 @@ def say_why_none(app: App, job: Job, attempt: int | None) -> bool:
     if job.attempts == 0 and (run is None or run.started_at is None):
         hint(f"Job {short} has not run yet: it is {job.state.value}.")
     elif run and _wrote_here(app, run.worker):
-        hint("It printed nothing.")
+        hint("It has printed nothing yet." if job.state is JobState.PROCESSING else "It printed nothing.")
     else:
         folder = os.path.join(app.settings.home, "logs")
         hint(f"No log of job {short} is in {folder}. It printed nothing, or its worker has another state folder.")

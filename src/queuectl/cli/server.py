@@ -128,6 +128,6 @@ def _embedded(app: App) -> EmbeddedServer:
 
         raise QueuectlError(
             f"The server is {server_url(app.settings).redacted()}, not the embedded one.",
-            "queuectl did not start it and does not stop it. Unset QUEUECTL_REDIS_URL to use the embedded server.",
+            "queuectl did not start it and does not stop it. Where its URL is set: queuectl config show --origin",
         )
     return EmbeddedServer(app.settings.home, app.settings.appendfsync)

@@ -147,6 +147,7 @@ def stop(ctx: click.Context, app: App, wait: bool, timeout: float | None, as_jso
         click.echo(f"Told {quantity(told, 'worker')} to stop; running jobs are finished first.")
     else:
         click.echo("No worker is running.")
+        hint("Jobs wait until:", command_line("worker resume"))
     if not wait:
         return
     left = app.workers.wait_until_stopped(timeout)
