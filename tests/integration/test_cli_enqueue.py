@@ -300,6 +300,21 @@ def test_a_nice_job_runs_with_a_lower_priority(queue: RedisStorage, words: list[
     assert show(job_id)["nice"] == 7
 
 
+@pytest.mark.parametrize("priority", [[], ["--nice", "1"]], ids=["plain", "nice"])
+def test_a_priority_changes_neither_dollar_0_nor_a_program_that_begins_with_a_dash(
+    queue: RedisStorage, tmp_path: Path, priority: list[str]
+) -> None:
+    (tmp_path / "-x").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "-x").chmod(0o755)
+    script = enqueue(*priority, "echo $0")
+    program = enqueue(*priority, "--", "-x", "-y", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    with pool(queue):
+        wait_for(queue, script, COMPLETED)
+        wait_for(queue, program, COMPLETED)
+    assert run("logs", script).out == "sh\n"
+    assert run("logs", program).out == "-y\n"
+
+
 @pytest.mark.parametrize("text", ["-1", "20", "low", "1.5"])
 def test_a_priority_that_there_is_not_adds_nothing(queue: RedisStorage, text: str) -> None:
     assert "nice must be a whole number" in run("enqueue", f"--nice={text}", "true", code=2).err

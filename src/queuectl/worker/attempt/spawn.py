@@ -150,14 +150,21 @@ class Spawner:
 
 def _words(job: Job, environ: Mapping[bytes, bytes]) -> list[bytes]:
     """Return the argument list that runs the job's command, for another program to execute."""
-    # posix_spawn can't set a priority, and the job must have it from the start: so nice(1) becomes the job.
-    nice = [b"/usr/bin/nice", b"-n", b"%d" % job.options.nice] if job.options.nice else []
+    nice = _nice(job.options.nice) if job.options.nice else []
     if job.form != EXEC:
-        return [*nice, _SHELL, b"-c", job.command]
+        return [*nice, _SHELL, b"-c", job.command, b"sh"]  # the last one is $0, as without --nice
     argv = job.command.split(b"\0")
     if _find(argv[0], environ.get(b"PATH", _DEFAULT_PATH)) is None:
         raise CannotStart(NOT_FOUND, f"no such program on its PATH: {_shown(argv[0])}")
     return [*nice, *argv]
+
+
+def _nice(level: int) -> list[bytes]:
+    """Return the words of nice(1): posix_spawn can't set a priority, and the job must have it from the start."""
+    program = _find(b"nice", _DEFAULT_PATH) or _find(b"nice", os.environb.get(b"PATH", b""))
+    if program is None:
+        raise CannotStart(NOT_FOUND, "the program nice, which --nice needs, is not on this machine's PATH")
+    return [program, b"-n", b"%d" % level, b"--"]
 
 
 def _enter(directory: bytes) -> None:

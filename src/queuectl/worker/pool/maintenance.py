@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
@@ -103,6 +104,8 @@ class Maintenance:
             code = 0
         except (QueuectlError, OSError):
             pass  # no server, or a full disk: runners report it, and the next round tries again
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
 
