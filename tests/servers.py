@@ -7,7 +7,7 @@ import signal
 import socket as sockets
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -55,7 +55,8 @@ def running(program: str, *extra: str) -> Iterator[Server]:
 class TcpServer:
     """A server on loopback whose data are on the disk: it can be killed, and started again at the same port."""
 
-    def __init__(self, program: str, folder: Path, *options: str) -> None:
+    def __init__(self, program: str, folder: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = environ
         with sockets.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address: tuple[str, int] = free.getsockname()
@@ -74,7 +75,9 @@ class TcpServer:
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
         with self._log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                self._command, stdout=output, stderr=subprocess.STDOUT, env=self._environ
+            )
         wait_until(self._answers)
 
     def kill(self) -> None:

@@ -17,7 +17,7 @@ from steps import SCHEMA
 from . import survey
 from .blow import Blow, Nemesis
 from .history import Recorder
-from .network import cut_network, half_open_network, promote_replica, slow_network
+from .network import cut_network, half_open_network, promote_replica, shift_server_clock, slow_network
 from .shortages import fill_disk, fill_log_disk, no_descriptors, no_processes
 from .system import LEASE_SECONDS, System
 
@@ -173,6 +173,7 @@ _NETWORK = (
     half_open_network,
     cut_network,
     promote_replica,
+    shift_server_clock,
     kill_runner,
     kill_pool,
     freeze_runner,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,10 @@ from .blow import Blow
 from .system import System
 
 SLOW_SECONDS, DOWN_SECONDS = 3.0, 2.0
+JUMP_SECONDS = 3600
+FAKE_TIME = sorted(Path("/usr").glob("lib/**/faketime/libfaketimeMT.so.1"))
+"""The library libfaketime (Debian package ``libfaketime``), which moves the wall clock of a server."""
+
 LATENCY_SECONDS = 1.0
 
 
@@ -26,6 +31,8 @@ class Network:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._number = 0
+        self._clock = folder / "server-clock"
+        self.set_clock(0)
         self._primary = self._new_server()
         self._replica = self._new_replica()
         self.proxy = Proxy(self._primary.address)
@@ -46,6 +53,12 @@ class Network:
         self._replica = self._new_replica()
         return True
 
+    def set_clock(self, seconds: int) -> None:
+        """Move the wall clock of both servers, within a second."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.replace(self._clock)
+
     def restart(self) -> None:
         """Start the primary again, after `kill`."""
         self._primary.start()
@@ -62,7 +75,18 @@ class Network:
 
     def _new_server(self) -> TcpServer:
         self._number += 1
-        return TcpServer(binary.find().path, self._folder / f"server-{self._number}")
+        clock = (
+            {
+                "LD_PRELOAD": str(FAKE_TIME[0]),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            }
+            if FAKE_TIME
+            else {}
+        )
+        folder = self._folder / f"server-{self._number}"
+        return TcpServer(binary.find().path, folder, environ={**os.environ, **clock})
 
     def _new_replica(self) -> TcpServer:
         replica = self._new_server()
@@ -104,6 +128,14 @@ def promote_replica(system: System, rng: random.Random) -> Blow | None:
     if (network := system.network) is None or not network.promote():
         return None
     return Blow()
+
+
+def shift_server_clock(system: System, rng: random.Random) -> Blow | None:
+    """Let the servers' clock jump by an hour, and back."""
+    if (network := system.network) is None or not FAKE_TIME:
+        return None
+    network.set_clock(rng.choice((-JUMP_SECONDS, JUMP_SECONDS)))
+    return Blow((), lambda: network.set_clock(0), SLOW_SECONDS)
 
 
 def _tell(server: TcpServer, *words: str) -> bytes:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .blow import Blow
+from .network import FAKE_TIME
 from .system import System
 
 HOME_MEGABYTES, LOGS_MEGABYTES = 64, 8
@@ -89,6 +90,8 @@ def left_out(home: Path, names: Sequence[str]) -> dict[str, str]:
         why |= dict.fromkeys(("fill_disk", "fill_log_disk"), "no small disk may be mounted here")
     if os.geteuid() == 0 and not os.access(PIDS / "cgroup.procs", os.W_OK):
         why["no_processes"] = "root is above the limit of processes, and there is no control group for it here"
+    if not FAKE_TIME:
+        why["shift_server_clock"] = "the library libfaketime is missing"
     return {name: reason for name, reason in why.items() if name in names}
 
 

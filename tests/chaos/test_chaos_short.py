@@ -17,7 +17,7 @@ PLANS = [
         seconds=6.0,
         gap_seconds=1.0,
         seed=1,
-        nemeses=("slow_network", "half_open_network", "cut_network", "promote_replica"),
+        nemeses=("slow_network", "half_open_network", "cut_network", "promote_replica", "shift_server_clock"),
         network=True,
     ),
 ]
