@@ -13,7 +13,9 @@ WRITES = re.compile(
 )
 ALLOWED = {
     "include/state.lua": "the state core",
-    "include/indexes.lua": "drops stale entries",
+    "include/stale.lua": "drops stale entries",
+    "include/queue.lua": "takes the next jobs, for a claim to lease",
+    "heartbeat.lua": "renews leases",
     "include/dead_letter.lua": "removes hints from the list of dead jobs",
     "prune.lua": "rotates that list",
     "fsck_jobs.lua": "repairs",

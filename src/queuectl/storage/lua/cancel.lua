@@ -5,6 +5,7 @@
 -- KEYS[1]   namespace
 -- ARGV      ids
 -- Reply     for each id: 'cancelled', 'requested' (its worker was told), 'missing', or the job's final state
+local WAITING = { pending = true, failed = true }
 local answers = {}
 for i, id in ipairs(ARGV) do
   local job = read(id)

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Leases up to `want` pending jobs, oldest first, to a runner. Nothing over a connection that it has given up: nobody
 -- would hear of it.
--- uses: keys time schema state due clock workers
+-- uses: keys time schema state due clock workers queue
 --
 -- KEYS[1]   namespace
 -- ARGV      runner, number of its connection, lease in seconds, want, then the names of the fields to give back

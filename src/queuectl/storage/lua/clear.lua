@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Cancels pending jobs, oldest first, in chunks.
--- uses: state
+-- uses: state stale queue
 --
 -- KEYS[1]   namespace
 -- ARGV      cancel only jobs that became pending by this time ('' for now), how many at most

@@ -23,7 +23,7 @@ local function renew(id, fence, worker)
     lost[#lost + 1] = fence
     return
   end
-  renew_lease(id, stamp(now + lease))
+  call('ZADD', INDEX.processing, stamp(now + lease), id)
   if worker then
     call('HSET', JOB .. id, 'worker', worker)
   end

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Removes finished jobs that have expired or are too many, and stale ids from the dead letter list.
--- uses: time schema delete dead_letter config
+-- uses: time schema delete dead_letter config stale
 --
 -- KEYS[1]   namespace
 -- ARGV      how many at most, then setting, default, most, whole ... for completed_retention, dead_retention (in

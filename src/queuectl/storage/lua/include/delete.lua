@@ -1,5 +1,5 @@
 -- Removes a job and everything that belongs to it on the server.
--- uses: keys indexes ids environment
+-- uses: keys indexes ids environment stale
 local function delete(id, state)
   local env = field(id, 'env')
   call('DEL', JOB .. id)

@@ -1,5 +1,5 @@
 -- Transitions that are due by time. Every claim and heartbeat makes some of them, so no leader is needed.
--- uses: keys time state crash clock
+-- uses: keys time state crash clock stale
 local DUE_AT_ONCE = 100
 
 -- Returns when the first job of an index is due; math.huge if it is empty.

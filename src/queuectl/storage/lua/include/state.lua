@@ -90,16 +90,6 @@ local function hand_back(job)
   return job.to
 end
 
--- Takes ids from the queue, those of the next jobs first. An id is a hint: its job may be in any state, or gone.
-local function take(count)
-  return call('RPOP', QUEUE, count) or {}
-end
-
--- Lets a lease last until `deadline`.
-local function renew_lease(id, deadline)
-  call('ZADD', INDEX.processing, deadline, id)
-end
-
 -- Writes what has left and entered since the last call. `quiet`: the caller wakes workers itself.
 local function commit(quiet)
   for state, ids in pairs(leaving) do
