@@ -1,6 +1,6 @@
 """The names of all keys, what each holds, and how long it lives.
 
-The scripts build the same names in ``lua/include/keys.lua``; a test checks that the two agree.
+The scripts build the same names in ``lua/``; a test checks that the two agree.
 
 ==========================  ===========  ==============================================================
 key                         type         holds; lives until
