@@ -56,3 +56,49 @@ def test_a_pool_that_goes_on_after_all_is_not_waited_for(queuectl_home: Path) ->
     waiting.join(20)
     assert found == [[]]
     pool.stop()
+
+
+DAMAGED = (
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"",
+    b"null",
+    b"[]",
+    b"7",
+    b"\xff",
+    b'{"pid": 1}',
+    b'{"pid": 1, "host": "host", "queue": "q", "runners": 5, "options": {}, "stopped": true}',
+    b'{"pid": "x", "host": "host", "queue": "q", "runners": [], "options": {}, "stopped": true}',
+    b'{"pid": 1, "host": "host", "queue": "q", "runners": [[]], "options": {}, "stopped": true}',
+    b'{"pid": 1, "host": "host", "queue": "q", "runners": [], "options": {"workers": "x"}, "stopped": true}',
+    b'{"pid": 1, "host": "host", "queue": "q", "runners": [], "options": [], "stopped": true}',
+    b'{"pid": 1e400, "host": [], "queue": {}, "runners": [], "options": {}, "stopped": 2}',
+    b'{"pid": ' + b"9" * 5_000 + b"}",
+)
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=lambda content: content[:12].decode("ascii", "replace"))
+def test_a_damaged_record_stops_nobody(queuectl_home: Path, content: bytes) -> None:
+    folder = Path(record.pools_folder(settings.load()))
+    path = folder / "4711-aaaaaa.json"
+    path.write_bytes(content)
+    for take in (take_dead, take_stopped):
+        assert list(take(settings.load(), "host")) == []
+    assert not record.works_here(settings.load(), "host-abcdef-1")
+    record.wait_for_marks(settings.load(), "host")
+    assert path.exists()
+    old = time.time() - INVALID_SECONDS - 1
+    os.utime(path, (old, old))
+    assert list(take_dead(settings.load(), "host")) == []
+    assert not path.exists()
+
+
+def test_every_record_that_a_pool_writes_is_read(queuectl_home: Path) -> None:
+    options = PoolOptions(3, burst=True, lease_seconds=7, grace_seconds=0.5)
+    pool = RecordFile(settings.load(), "host", options)
+    pool.start()
+    pool.add_runner("host-abcdef")
+    pool.mark(stopped=True)
+    pool.let_go()
+    (found,) = take_stopped(settings.load(), "host")
+    assert (found.options, found.runners) == (options, ["host-abcdef"])

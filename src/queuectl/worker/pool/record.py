@@ -24,6 +24,9 @@ INVALID_SECONDS = 60.0
 """How long we leave an unreadable record alone: its pool may be writing it right now."""
 
 
+LARGEST_BYTES = 1 << 20
+"""We read no more of a file: the names of 10,000 runners fit into half of it."""
+
 MARK_SECONDS = 2.0
 """How long `worker stop --wait` waits for the marks of pools whose workers have all stopped."""
 
@@ -40,6 +43,9 @@ class PoolRecord(NamedTuple):
     runners: list[str]
     options: PoolOptions
     stopped: bool
+
+
+_EXAMPLE = PoolRecord(0, "", "", [], PoolOptions(), False)
 
 
 def pools_folder(settings: Settings) -> str:
@@ -210,8 +216,19 @@ def _queue(settings: Settings) -> str:
 
 
 def _read(descriptor: int) -> PoolRecord | None:
+    """Return the record; None if it was cut short by a full disk or a kill, or is no record at all."""
     try:
-        fields: dict[str, Any] = json.loads(os.pread(descriptor, 1 << 20, 0))
-        return PoolRecord(**{**fields, "options": PoolOptions(**fields["options"])})
-    except (ValueError, TypeError, KeyError):
-        return None  # cut short by a full disk, or by a kill during the write
+        fields: dict[str, Any] = json.loads(os.pread(descriptor, LARGEST_BYTES, 0))
+        record = PoolRecord(**{**fields, "options": PoolOptions(**fields["options"])})
+    except (ValueError, TypeError, KeyError, RecursionError, OSError):  # RecursionError: a file of "[[[["
+        return None
+    sound = _is_like(record, _EXAMPLE) and _is_like(record.options, _EXAMPLE.options)
+    return record if sound and all(isinstance(name, str) for name in record.runners) else None
+
+
+def _is_like(values: tuple[Any, ...], example: tuple[Any, ...]) -> bool:
+    """Whether each value has the type of its example; a whole number may stand for a float."""
+    return all(
+        type(value) is type(model) or (type(value), type(model)) == (int, float)
+        for value, model in zip(values, example, strict=True)
+    )
