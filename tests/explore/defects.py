@@ -57,7 +57,7 @@ _ANY_FENCE = """
       local found = call(command, key, ...)
       for i = 1, #values do
         for j = 1, #ARGV - 1 do
-          if values[i] == 'fence' and key == KEYS[1] .. ':jobs:' .. ARGV[j] then
+          if values[i] == 'fence' and key == KEYS[1] .. 'jobs:' .. ARGV[j] then
             if command == 'HGET' then return ARGV[j + 1] end
             found[i] = ARGV[j + 1]
           end
@@ -91,7 +91,7 @@ _TAKES_ANY_STATE = """
     end"""
 
 _FORGETS_CONNECTION = """
-    if key == KEYS[1] .. ':claimed:' .. ARGV[1] or values[2] == KEYS[1] .. ':claimed:' .. ARGV[1] then
+    if key == KEYS[1] .. 'claimed:' .. ARGV[1] or values[2] == KEYS[1] .. 'claimed:' .. ARGV[1] then
       local found = call(command, key, ...)
       if command == 'GET' and found then found = '0' .. string.match(found, ':.*') end
       if command == 'MGET' then found[3] = false end

@@ -65,7 +65,9 @@ class Stage:
             commands.append(("EVALSHA", self._restore, 1, NAMESPACE, before.text, *read))
             commands += step.first
             if step.call:
-                commands.append(("EVALSHA", self._digests[step.call.script], 1, NAMESPACE, *step.call.arguments))
+                commands.append(
+                    ("EVALSHA", self._digests[step.call.script], 1, f"{NAMESPACE}:", *step.call.arguments)
+                )
             commands += step.then
             commands.append(("EVALSHA", self._dump, 1, NAMESPACE))
         replies = iter(self._connection.exchange(commands))

@@ -50,7 +50,7 @@ def test_any_arguments(storage: RedisStorage, calls: list[tuple[str, list[bytes]
     storage.r.flushall()
     add(storage, 2)
     for name, given_ in calls:
-        storage.exchange([("EVAL", source(name), 1, NAMESPACE, *given_)], raise_errors=False)
+        storage.exchange([("EVAL", source(name), 1, f"{NAMESPACE}:", *given_)], raise_errors=False)
     assert outside(storage) == []
     # What a stranger may have set: a stop, a newer schema, foreign entries. The queue itself still works.
     storage.run(workers.resume())

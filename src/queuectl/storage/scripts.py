@@ -22,14 +22,20 @@ Command = tuple[Argument, ...]
 
 
 class Call(Generic[T]):
-    """One script, its arguments, and the parser for its reply."""
+    """One script, its arguments, and the parser for its reply.
 
-    __slots__ = ("arguments", "parse", "script")
+    ``reads``: the script only reads, so a user who may not write can run it.
+    """
 
-    def __init__(self, script: str, arguments: tuple[Argument, ...], parse: Callable[[Any], T]) -> None:
+    __slots__ = ("arguments", "parse", "reads", "script")
+
+    def __init__(
+        self, script: str, arguments: tuple[Argument, ...], parse: Callable[[Any], T], *, reads: bool = False
+    ) -> None:
         self.script = script
         self.arguments = arguments
         self.parse = parse
+        self.reads = reads
 
 
 def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:
@@ -38,15 +44,18 @@ def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:
     ``cached``: call by digest a script that this process has sent before. The first time we send the whole text,
     which the server then caches. That saves a short command a failed try, and loading hashlib.
     """
+    suffix = "_RO" if call.reads else ""
     if cached:
-        return ("EVALSHA", digest(call.script), 1, namespace, *call.arguments)
-    return ("EVAL", source(call.script), 1, namespace, *call.arguments)
+        return (f"EVALSHA{suffix}", digest(call.script, call.reads), 1, f"{namespace}:", *call.arguments)
+    return (f"EVAL{suffix}", source(call.script, call.reads), 1, f"{namespace}:", *call.arguments)
 
 
 @cache
-def source(name: str) -> bytes:
-    """Return the text of ``lua/<name>.lua`` with its shared parts."""
+def source(name: str, reads: bool = False) -> bytes:
+    """Return the text of ``lua/<name>.lua`` with its shared parts; ``reads``: flagged so that it can't write."""
     shebang, _, body = _read(f"{name}.lua").partition("\n")
+    if reads and "no-writes" not in shebang:
+        shebang = "#!lua flags=no-writes"
     parts: dict[str, str] = {}
     _collect(body, parts)
     return "\n".join([shebang, *parts.values(), body]).encode()
@@ -63,11 +72,11 @@ def _collect(text: str, parts: dict[str, str]) -> None:
 
 
 @cache
-def digest(name: str) -> str:
+def digest(name: str, reads: bool = False) -> str:
     """Return the SHA-1 of a script's text, under which the server caches it."""
     import hashlib
 
-    return hashlib.sha1(source(name), usedforsecurity=False).hexdigest()
+    return hashlib.sha1(source(name, reads), usedforsecurity=False).hexdigest()
 
 
 def texts(reply: Sequence[bytes]) -> list[str]:

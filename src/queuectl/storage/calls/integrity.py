@@ -11,12 +11,12 @@ from queuectl.storage.scripts import Call, texts
 
 def fsck_jobs(job_ids: Sequence[str], *, repair: bool) -> Call[list[tuple[str, str, bool]]]:
     """Check jobs, and repair them if asked to; gives id, problem, and whether it can be repaired."""
-    return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from)
+    return Call("fsck_jobs", ("1" if repair else "", *job_ids), _problems_from, reads=not repair)
 
 
 def fsck_hints(state: JobState, job_ids: Sequence[str], before: str, *, repair: bool) -> Call[list[str]]:
     """Which of these jobs, not found in their list, were pending or dead ``before``; put there if asked to."""
-    return Call("fsck_hints", ("1" if repair else "", state.value, before, *job_ids), texts)
+    return Call("fsck_hints", ("1" if repair else "", state.value, before, *job_ids), texts, reads=not repair)
 
 
 def _problems_from(flat: Sequence[Any]) -> list[tuple[str, str, bool]]:

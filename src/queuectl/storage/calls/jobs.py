@@ -65,7 +65,7 @@ def enqueue(
 
 def find(prefix: str, limit: int = 20) -> Call[list[str]]:
     """Ids that begin with ``prefix`` (4 characters or more), at most ``limit``."""
-    return Call("find", (prefix, limit), texts)
+    return Call("find", (prefix, limit), texts, reads=True)
 
 
 def page(states: Sequence[JobState], limit: int, after: str = "") -> Call[Page]:
@@ -76,7 +76,7 @@ def page(states: Sequence[JobState], limit: int, after: str = "") -> Call[Page]:
     every job that does not change its state in the meantime, and hold it once.
     """
     cursor = after.encode("utf-8", "surrogateescape")
-    return Call("page", (limit, cursor, *(state.value for state in states)), _page_from)
+    return Call("page", (limit, cursor, *(state.value for state in states)), _page_from, reads=True)
 
 
 def watch(job_id: str) -> Call[str]:

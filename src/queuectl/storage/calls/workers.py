@@ -78,7 +78,7 @@ def resume() -> Call[bool]:
 
 def overview() -> Call[Overview]:
     """The counts of all states and the live workers."""
-    return Call("overview", tuple(state.value for state in JobState), _overview_from)
+    return Call("overview", tuple(state.value for state in JobState), _overview_from, reads=True)
 
 
 def _pulse_from(reply: Sequence[Any]) -> Pulse:

@@ -1,7 +1,8 @@
 -- Names of keys, and how to read a field. A key that only one part uses is named there; storage/keys.py lists all.
--- KEYS[1] is the namespace: every key shares its hash slot.
+-- KEYS[1] is the prefix of every key, the namespace with its colon, so they all share a hash slot. No key has this name,
+-- but a user who may use `queuectl:*` may name it.
 local call, try = redis.call, redis.pcall
-local prefix = KEYS[1] .. ':'
+local prefix = KEYS[1]
 local QUEUE = prefix .. 'jobs'
 local JOB = prefix .. 'jobs:'
 
