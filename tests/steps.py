@@ -174,7 +174,7 @@ def prune(storage: RedisStorage, **changes: float) -> list[str]:
     arguments = list(call.arguments)
     for name, value in changes.items():
         arguments[arguments.index(name) + 1] = value
-    return storage.run(Call("prune", tuple(arguments), call.parse))
+    return storage.run(Call("prune", tuple(arguments), call.shape, call.parse))
 
 
 def status_of(storage: RedisStorage, job_id: str) -> JobState:

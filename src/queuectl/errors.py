@@ -46,6 +46,18 @@ class ServerUnreachable(QueuectlError):
     exit_code = 69
 
 
+class NotYetSafe(QueuectlError):
+    """`enqueue --durable` added the jobs, but the disks that must have them have not said so in time."""
+
+    exit_code = 75
+
+
+class NotAServer(QueuectlError):
+    """What answers is not a Redis or Valkey that can serve: a reply is not the one that the command gives."""
+
+    exit_code = 69
+
+
 class ServerRefused(QueuectlError):
     """The server answered with an error: out of memory, a read-only replica, no permission."""
 

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cli
-from queuectl.errors import BadConfiguration, ServerUnreachable
+from queuectl.errors import BadConfiguration, NotAServer, ServerUnreachable
 from queuectl.storage.client import Connection
 from queuectl.storage.url import RedisURL, parse
 
@@ -309,7 +309,7 @@ def test_something_else_that_answers(tmp_path: Path, connect: Open) -> None:
         connection = connect(f"redis://127.0.0.1:{listener.getsockname()[1]}")
         with listener.accept()[0] as peer:
             peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            with pytest.raises(ServerUnreachable, match="isn't a Redis server"):
+            with pytest.raises(NotAServer, match="does not speak their protocol"):
                 connection.exchange([("PING",)])
     assert connection.closed
 

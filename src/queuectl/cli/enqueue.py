@@ -15,7 +15,7 @@ from queuectl.cli.options import job_options, json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import is_terminal, print_ids
 from queuectl.cli.screens.values import SHORT_ID
-from queuectl.errors import InvalidInput, QueuectlError, ServerUnreachable
+from queuectl.errors import InvalidInput, NotYetSafe, ServerUnreachable
 
 
 class CommandWithDashes(click.Command):
@@ -137,7 +137,10 @@ def warn_of_piped_input() -> None:
 
 def _make_durable(app: App) -> None:
     if doubt := app.manager.make_durable():
-        raise QueuectlError(f"What was added is in the queue, but {doubt}.")
+        raise NotYetSafe(
+            f"Added, but not yet safe: {doubt}.",
+            "It will run all the same; adding it again would run it twice. See: queuectl config show",
+        )
 
 
 def _say_that_it_waits(error: ServerUnreachable) -> None:

@@ -10,6 +10,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import jobs
 from queuectl.storage.calls.workers import overview
+from queuectl.storage.reads import page
 from queuectl.storage.scripts import CHUNK
 
 
@@ -51,8 +52,8 @@ class DeadLetterQueue:
         # From the newest to the oldest, so that jobs which die meanwhile are not among them.
         total, after = 0, ""
         while True:
-            page = self._storage.run(jobs.page([JobState.DEAD], CHUNK, after))
-            total += act([job.id for job in page.jobs] + [job_id for job_id, _ in page.invalid])
-            if not page.end:
+            found = page(self._storage, [JobState.DEAD], CHUNK, after)
+            total += act([job.id for job in found.jobs] + [job_id for job_id, _ in found.invalid])
+            if not found.end:
                 return total
-            after = page.end
+            after = found.end

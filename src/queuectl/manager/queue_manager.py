@@ -103,10 +103,12 @@ class QueueManager:
         _reached(partial(check_durable, self._storage), on_wait)
 
     def make_durable(self) -> str:
-        """Wait until what was added is on the server's disk. Gives "" then, or why that is not certain."""
+        """Wait until what was added is as safe as the queue is configured. Gives "" then, or why it may not be."""
+        from queuectl.manager.config import QueueConfig
         from queuectl.storage.durability import make_durable
 
-        return make_durable(self._storage)
+        replicas, _ = QueueConfig(self._storage).values()["durable_replicas"]
+        return make_durable(self._storage, int(replicas))
 
     def _add(
         self,
@@ -144,8 +146,9 @@ class QueueManager:
     def page(self, states: Sequence[JobState] = (), limit: int = 50, after: str = "") -> jobs.Page:
         """Jobs in these states (all when none are given), in the order of `calls.jobs.page`."""
         from queuectl.model.lifecycle import JobState
+        from queuectl.storage.reads import page
 
-        return self._storage.run(jobs.page(states or list(JobState), limit, after))
+        return page(self._storage, states or list(JobState), limit, after)
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""

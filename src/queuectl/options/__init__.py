@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from queuectl.options.durability import Durability
 from queuectl.options.identity import Identity
 from queuectl.options.place import Place
 from queuectl.options.policy import Policy
@@ -43,6 +44,7 @@ ignore an option that the user relies on."""
 SETTINGS: dict[str, Option[Any]] = {
     **{name: option for name, option in OPTIONS.items() if option.goes_to == SETTING},
     **Retention.table,
+    **Durability.table,
 }
 """The settings in the queue's configuration."""
 

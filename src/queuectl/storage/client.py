@@ -11,11 +11,13 @@ from __future__ import annotations
 # 2.5 ms to a command's 45, measured on whole processes with click loaded.
 import _socket
 import select
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import hiredis
 
 from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
+from queuectl.storage.parser import CHUNK_BYTES, Parser
 
 if TYPE_CHECKING:
     import ssl
@@ -28,7 +30,12 @@ if TYPE_CHECKING:
     # bytes, int, None, hiredis.ReplyError, or a list of them; the command determines which.
     Reply: TypeAlias = Any
 
-_CHUNK_BYTES = 65536
+TIMEOUT_SECONDS = 5.0
+"""How long a server may take for a reply."""
+
+SLOWEST_BYTES_A_SECOND = 100_000
+"""A line that takes less of what we send counts as broken."""
+
 _WHERE_HINT = "Where the address comes from: queuectl config show --origin"
 
 
@@ -40,28 +47,29 @@ class Connection:
     switch from one way to the other.
 
     Replies are bytes, int, None, lists of them, or ``hiredis.ReplyError`` if the server refused a command; that one
-    is returned, not raised. The methods raise ServerUnreachable if the server doesn't answer, hangs up or isn't a
-    Redis server, and BadConfiguration if it wants another password; both close the connection.
+    is returned, not raised. The methods raise ServerUnreachable if the server doesn't answer in time or hangs up,
+    NotAServer if its reply isn't one, and BadConfiguration if it wants another password; all close the connection.
     """
 
     def __init__(self, sock: _socket.socket, url: RedisURL, timeout_seconds: float) -> None:
         """Take over a connected socket; programs call ``open``."""
         sock.settimeout(0)
         self._socket = sock
-        self._url = url
-        self._timeout_seconds = timeout_seconds
+        self.url = url
+        self.timeout_seconds = timeout_seconds
+        """How long a reply may take, to its last byte."""
         self._would_block = _would_block_errors(url)
-        self._reader = hiredis.Reader()
+        self._parser = Parser(url)
         self._unsent = bytearray()
         self._fresh = True  # no reply has come in yet
         self._poll = select.poll()
 
     @classmethod
-    def open(cls, url: RedisURL, *, timeout_seconds: float = 5.0) -> Connection:
+    def open(cls, url: RedisURL, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Connection:
         """Connect, and log in with the password and database of the URL.
 
-        ``timeout_seconds`` is how long to wait for each step of connecting, and later the longest silence that
-        ``exchange`` accepts. Raises ServerUnreachable and BadConfiguration.
+        ``timeout_seconds`` is how long to wait for each step of connecting, and later for each reply to its last
+        byte. Raises ServerUnreachable, NotAServer and BadConfiguration.
         """
         connection = cls(_connect(url, timeout_seconds), url, timeout_seconds)
         commands: list[Command] = []
@@ -74,34 +82,39 @@ class Connection:
             if isinstance(reply, hiredis.ReplyError):
                 connection.close()
                 raise _not_let_in(url, str(reply))
+            if reply != b"OK":
+                connection.close()
+                raise connection._parser.unfit("it did not answer AUTH or SELECT with OK")
         return connection
 
     def exchange(self, commands: Sequence[Command], *, timeout_seconds: float | None = None) -> list[Reply]:
         """Send the commands as one pipeline and wait for all their replies.
 
-        ``timeout_seconds`` is the longest silence in between, by default that of ``open``. It must exceed the
-        timeout of a blocking command. A pipeline may have any size: we read replies while still sending, so the two
-        sides can't deadlock.
+        ``timeout_seconds`` is how long each reply may take to the last byte, by default that of ``open``. It must
+        exceed the timeout of a blocking command. A pipeline may have any size: we read replies while still sending,
+        so the two sides can't deadlock; a slow line gets more time for a large one.
         """
         self._require_open()
-        self._unsent += _pack(commands)
-        timeout = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         replies: list[Reply] = []
+        self._unsent += _pack(commands)
         try:
-            while True:
+            if self._parser.has_data:
+                raise self._parser.unfit("it answers before it is asked")
+            deadline = monotonic() + timeout + len(self._unsent) / SLOWEST_BYTES_A_SECOND
+            while len(replies) < len(commands):
                 self._write()
-                self._take(replies, len(commands))
-                if len(replies) == len(commands):
-                    return replies
-                self._wait(timeout)
-                ended = self._read()
-                if ended:
-                    self._take(replies, len(commands))
-                    if len(replies) < len(commands):
-                        raise self._lost(ended)
+                self._wait(deadline - monotonic(), timeout)
+                had = len(replies)
+                ended = self._read(replies, len(commands))
+                if len(replies) > had:
+                    deadline = max(deadline, monotonic() + timeout)
+                if ended and len(replies) < len(commands):
+                    raise self._lost(ended)
         except BaseException:  # Ctrl-C too: replies are still on their way
             self.close()
             raise
+        return replies
 
     def send(self, commands: Sequence[Command]) -> None:
         """Send what the socket accepts at once, and keep the rest for ``flush``."""
@@ -122,13 +135,15 @@ class Connection:
         """Whether ``flush`` has something to send."""
         return bool(self._unsent)
 
-    def receive(self) -> list[Reply]:
-        """Return all complete replies, perhaps none."""
+    def receive(self, most: int = 1_000) -> list[Reply]:
+        """Return all complete replies, perhaps none; more than ``most`` can't be answers to what was asked."""
         self._require_open()
         replies: list[Reply] = []
         try:
-            ended = self._read()
-            self._take(replies)
+            self._take(replies, most + 1)
+            ended = self._read(replies, most + 1)
+            if len(replies) > most:
+                raise self._parser.unfit("it answers more than it was asked")
             # Replies that came before the end are valid; the next call will reach the end again.
             if ended and not replies:
                 raise self._lost(ended)
@@ -136,6 +151,22 @@ class Connection:
             self.close()
             raise
         return replies
+
+    def late(self, timeout_seconds: float) -> ServerUnreachable:
+        """Close the connection, since a reply has taken longer than this; return the error to raise."""
+        whole = "whole " if self._parser.held else ""
+        error = self._lost(f"no {whole}answer within {timeout_seconds:g} s")
+        self.close()
+        return error
+
+    @property
+    def most_bytes(self) -> int:
+        """The most bytes of a reply."""
+        return self._parser.most_bytes
+
+    @most_bytes.setter
+    def most_bytes(self, count: int) -> None:
+        self._parser.most_bytes = count
 
     def fileno(self) -> int:
         """Return the socket's descriptor for select and poll; -1 once closed."""
@@ -163,62 +194,57 @@ class Connection:
         except OSError as error:
             raise self._lost(_reason(error)) from None
 
-    def _read(self) -> str:
-        """Feed all incoming data to the parser. Returns why no more will come, or an empty text."""
+    def _read(self, replies: list[Reply], limit: int) -> str:
+        """Move complete replies to ``replies`` until it holds ``limit`` of them or no more data are there.
+
+        Returns why no more will come, or an empty text.
+        """
         try:
-            while True:
-                data = self._socket.recv(_CHUNK_BYTES)
+            while len(replies) < limit:
+                data = self._socket.recv(CHUNK_BYTES)
                 if not data:
                     return "it closed the connection"
-                self._reader.feed(data)
+                self._parser.feed(data)
+                self._take(replies, limit)
                 # A short read emptied a plain socket. TLS may still hold a decrypted record that poll can't see, so
                 # read until it would block.
-                if len(data) < _CHUNK_BYTES and not self._url.tls:
-                    return ""
+                if len(data) < CHUNK_BYTES and not self.url.tls:
+                    break
         except self._would_block:
-            return ""
+            pass
         except OSError as error:
             return _reason(error)
+        return ""
 
-    def _take(self, replies: list[Reply], limit: int | None = None) -> None:
+    def _take(self, replies: list[Reply], limit: int) -> None:
         """Move complete replies from the parser to ``replies`` until it holds ``limit`` of them."""
-        try:
-            while limit is None or len(replies) < limit:
-                reply = self._reader.gets()
-                if reply is False:  # nothing complete; RESP2 has no boolean
-                    return
-                if self._fresh:
-                    self._fresh = False
-                    if isinstance(reply, hiredis.ReplyError):
-                        self._check_welcome(str(reply))
-                replies.append(reply)
-        except hiredis.ProtocolError:
-            raise ServerUnreachable(
-                f"What answers at {self._url} isn't a Redis server.",
-                f"Check the address; a server with TLS needs rediss://. {_WHERE_HINT}",
-            ) from None
+        self._parser.take(replies, limit)
+        if self._fresh and replies:
+            self._fresh = False
+            if isinstance(replies[0], hiredis.ReplyError):
+                self._check_welcome(str(replies[0]))
 
     def _check_welcome(self, refusal: str) -> None:
         """Raise if the very first reply rejects the connection rather than a command."""
         if refusal.startswith("NOAUTH"):
-            raise _not_let_in(self._url, refusal)
+            raise _not_let_in(self.url, refusal)
         if refusal.startswith(("DENIED", "ERR max number of clients")):
             raise ServerUnreachable(
-                f"The server at {self._url} refuses connections: {refusal}", _ping_hint(self._url)
+                f"The server at {self.url} refuses connections: {refusal}", _ping_hint(self.url)
             )
 
-    def _wait(self, timeout_seconds: float) -> None:
+    def _wait(self, left_seconds: float, timeout_seconds: float) -> None:
         """Wait until the socket can be read, or written if data is kept."""
         self._poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
-        if not self._poll.poll(timeout_seconds * 1000):
-            raise self._lost(f"no answer within {timeout_seconds:g} s")
+        if left_seconds <= 0 or not self._poll.poll(left_seconds * 1000):
+            raise self.late(timeout_seconds)
 
     def _lost(self, why: str) -> ServerUnreachable:
-        return ServerUnreachable(f"Lost the server at {self._url}: {why}.", _ping_hint(self._url))
+        return ServerUnreachable(f"Lost the server at {self.url}: {why}.", _ping_hint(self.url))
 
     def _require_open(self) -> None:
         if self.closed:
-            raise ServerUnreachable(f"The connection to {self._url} is closed.", _ping_hint(self._url))
+            raise ServerUnreachable(f"The connection to {self.url} is closed.", _ping_hint(self.url))
 
 
 def _pack(commands: Sequence[Command]) -> bytes:

@@ -6,19 +6,20 @@ from collections.abc import Mapping
 
 from queuectl.storage.codec import mapping
 from queuectl.storage.redis_storage import RedisStorage
+from queuectl.storage.shapes import count, fields, flag
 
 
 def read_config(storage: RedisStorage) -> dict[str, str]:
     """All fields of the hash, known or not."""
-    fields = mapping(storage.ask("HGETALL", storage.keys.config))
-    return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in fields.items()}
+    stored = mapping(storage.ask(fields, "HGETALL", storage.keys.config))
+    return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in stored.items()}
 
 
 def write_config(storage: RedisStorage, values: Mapping[str, str]) -> None:
     """Set these fields, and leave the others."""
-    storage.ask("HSET", storage.keys.config, *(part for pair in values.items() for part in pair))
+    storage.ask(count, "HSET", storage.keys.config, *(part for pair in values.items() for part in pair))
 
 
 def reset_config(storage: RedisStorage) -> None:
     """Remove the hash: all settings are back at their defaults."""
-    storage.ask("DEL", storage.keys.config)
+    storage.ask(flag, "DEL", storage.keys.config)

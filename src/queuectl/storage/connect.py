@@ -65,10 +65,15 @@ def _check(connection: Connection, url: RedisURL) -> None:
     (info,) = connection.exchange([("INFO",)])
     if isinstance(info, Exception):
         return  # we may not ask; a problem shows at the first write
-    facts = dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
     address = url.redacted()
-    version = facts.get("redis_version", "7.0")
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST_SERVER:
+    facts = _facts(info)
+    version = facts.get("redis_version", "")
+    if not version:
+        from queuectl.storage.replies import unknown_reply
+
+        connection.close()
+        raise unknown_reply(address, "INFO", info)
+    if _numbers(version) < OLDEST_SERVER:
         raise BadConfiguration(
             f"The server {address} is Redis {version}; queuectl needs 7.0 or newer.", "Upgrade it, or use Valkey."
         )
@@ -82,3 +87,19 @@ def _check(connection: Connection, url: RedisURL) -> None:
             f"The server {address} evicts keys when it is full ({facts['maxmemory_policy']}): jobs could vanish.",
             "On the server: CONFIG SET maxmemory-policy noeviction",
         )
+
+
+def _facts(info: object) -> dict[str, str]:
+    if not isinstance(info, bytes):
+        return {}
+    return dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version; what is no number ends it."""
+    numbers: list[int] = []
+    for part in version.split(".")[:2]:
+        if not (part.isascii() and part.isdigit() and len(part) < 10):
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from queuectl.errors import BadConfiguration
 from queuectl.storage.redis_storage import RedisStorage
+from queuectl.storage.shapes import count, digits, row, text
 
 APPEND_ONLY_HINT = "on it: CONFIG SET appendonly yes, then CONFIG REWRITE; or start it with --appendonly yes"
 """For a running server: a restart would begin with an empty file. Then for its next start."""
@@ -12,9 +13,13 @@ DURABLE_SECONDS = 3.0
 """How long a disk or a replica is waited for; less than a connection waits for any answer."""
 
 
+_ON_DISK = row(count, count)
+"""How many servers and how many replicas have it on disk."""
+
+
 def check_durable(storage: RedisStorage) -> None:
     """Make sure that the server can tell what is on its disk; BadConfiguration if it can't."""
-    (reply,) = storage.exchange([("WAITAOF", 1, 0, 1)], raise_errors=False)
+    (reply,) = storage.ask_all([(_ON_DISK, ("WAITAOF", 1, 0, 1))], raise_errors=False)
     if not isinstance(reply, Exception):
         return
     if "unknown command" in str(reply):
@@ -32,28 +37,38 @@ def check_durable(storage: RedisStorage) -> None:
     raise error_from(reply)
 
 
-def make_durable(storage: RedisStorage) -> str:
-    """Wait until what this connection wrote is on the server's disk, and on its replicas if it has any.
+def make_durable(storage: RedisStorage, replicas: int = 0) -> str:
+    """Wait until what this connection wrote is on the server's disk, and on the disks of this many replicas.
 
-    Gives "" then, or why that is not certain after DURABLE_SECONDS.
+    0 ``replicas``: until every replica that is connected has it. Returns "" then, or why that is not certain after
+    DURABLE_SECONDS.
     """
     milliseconds = int(DURABLE_SECONDS * 1000)
-    (local, info) = storage.exchange([("WAITAOF", 1, 0, milliseconds), ("INFO", "replication")], raise_errors=False)
-    if isinstance(local, Exception):
-        return f"the server can't tell whether it is on its disk ({local})"
-    if local[0] < 1:
+    (reached,) = storage.ask_all([(_ON_DISK, ("WAITAOF", 1, replicas, milliseconds))], raise_errors=False)
+    if isinstance(reached, Exception):
+        return f"the server can't tell whether it is on its disk ({reached})"
+    local, on_disks = reached
+    if local < 1:
         return "the server has not written it to its disk yet"
+    if on_disks < replicas:
+        return f"{on_disks} of the {replicas} replicas that must have it on their disk have told so"
+    return "" if replicas else _reach_connected(storage, milliseconds)
+
+
+def _reach_connected(storage: RedisStorage, milliseconds: int) -> str:
+    (info,) = storage.ask_all([(text, ("INFO", "replication"))], raise_errors=False)
     if isinstance(info, Exception):
         return "the server doesn't tell of its replicas"
-    replicas = int(info.partition(b"connected_slaves:")[2].split(b"\r", 1)[0] or 0)
-    if replicas:
-        reached = storage.ask("WAIT", replicas, milliseconds)
-        if reached < replicas:
-            return f"{reached} of the server's {replicas} replicas have it"
+    number = info.partition(b"connected_slaves:")[2].split(b"\r", 1)[0]
+    connected = int(number) if digits(number) else 0
+    if connected:
+        reached = storage.ask(count, "WAIT", connected, milliseconds)
+        if reached < connected:
+            return f"{reached} of the server's {connected} replicas have it"
     return ""
 
 
 def lacks_append_only_file(storage: RedisStorage) -> bool:
     """Whether the server says that it writes none; False where it refuses to answer."""
-    (info,) = storage.exchange([("INFO", "persistence")], raise_errors=False)
+    (info,) = storage.ask_all([(text, ("INFO", "persistence"))], raise_errors=False)
     return isinstance(info, bytes) and b"aof_enabled:0\r\n" in info

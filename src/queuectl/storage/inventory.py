@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
 from queuectl.storage.scripts import CHUNK
+from queuectl.storage.shapes import digits, many, repeated, row, score, text, texts
 
 STEP = 1000
 """Ids per read of a list."""
@@ -30,14 +31,19 @@ class Inventory:
         for state in JobState:
             yield from self.index_items(state)
         for key in self._scan(f"{self._storage.keys.namespace}:ids:*"):
-            yield from (item.decode("utf-8", "replace") for item in self._storage.ask("SMEMBERS", key))
+            yield from (item.decode("utf-8", "replace") for item in self._storage.ask(texts, "SMEMBERS", key))
 
     def index_items(self, state: JobState) -> Iterator[str]:
         """Return the ids in a state's index."""
         cursor = b"0"
         while True:
             cursor, found = self._storage.ask(
-                "ZSCAN", self._storage.keys.index(state.value), cursor, "COUNT", CHUNK
+                row(digits, repeated(text, score)),
+                "ZSCAN",
+                self._storage.keys.index(state.value),
+                cursor,
+                "COUNT",
+                CHUNK,
             )
             yield from (item.decode("utf-8", "replace") for item in found[::2])
             if cursor == b"0":
@@ -87,11 +93,13 @@ class Inventory:
     def _scan(self, pattern: str) -> Iterator[str]:
         cursor = b"0"
         while True:
-            cursor, found = self._storage.ask("SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK)
+            cursor, found = self._storage.ask(row(digits, texts), "SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK)
             yield from (key.decode("utf-8", "replace") for key in found)
             if cursor == b"0":
                 return
 
     def _range(self, name: str, start: int) -> list[str]:
-        items = self._storage.ask("LRANGE", f"{self._storage.keys.namespace}:{name}", start, start + STEP - 1)
+        items = self._storage.ask(
+            many(text, most=STEP), "LRANGE", f"{self._storage.keys.namespace}:{name}", start, start + STEP - 1
+        )
         return [item.decode("utf-8", "replace") for item in items]

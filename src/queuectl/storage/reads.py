@@ -1,4 +1,4 @@
-"""What plain commands read, without a script."""
+"""What commands read: records one by one, and pages of jobs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from queuectl.errors import RecordInvalid
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
+from queuectl.storage.calls import jobs
+from queuectl.storage.calls.jobs import Page
 from queuectl.storage.codec import LARGEST_TIME, job_from, mapping, worker_from
 from queuectl.storage.redis_storage import RedisStorage
-from queuectl.storage.scripts import CHUNK
+from queuectl.storage.scripts import CHUNK, JOBS
+from queuectl.storage.shapes import count, digits, either, fields, flag, row, score, text
+
+_FIRST = either(row(), row(text, score))
+"""The first entry of a sorted set."""
 
 ACTIVITY_SECONDS = 60.0
 """What counts as lately."""
@@ -32,13 +38,24 @@ class Activity(NamedTuple):
 
 def job(storage: RedisStorage, job_id: str) -> Job | None:
     """One job by its full id; `RecordInvalid` when its hash is no job."""
-    flat = storage.ask("HGETALL", storage.keys.job(job_id))
+    flat = storage.ask(fields, "HGETALL", storage.keys.job(job_id))
     return job_from(job_id, mapping(flat)) if flat else None
+
+
+def page(storage: RedisStorage, states: Sequence[JobState], limit: int, after: str = "") -> Page:
+    """Up to ``limit`` jobs in the order of `calls.jobs.page`, in as many calls as that takes."""
+    found = Page([], [], [], "")
+    while (left := limit - found.size) > 0:
+        more = storage.run(jobs.page(states, min(left, JOBS), found.end or after))
+        found = found.followed_by(more)
+        if more.size < min(left, JOBS):
+            break
+    return found
 
 
 def exist(storage: RedisStorage, job_ids: Sequence[str]) -> list[bool]:
     """Whether the server has each of these jobs."""
-    replies = storage.exchange([("EXISTS", storage.keys.job(job_id)) for job_id in job_ids])
+    replies = storage.ask_all([(flag, ("EXISTS", storage.keys.job(job_id))) for job_id in job_ids])
     return [reply == 1 for reply in replies]
 
 
@@ -47,8 +64,8 @@ def workers(storage: RedisStorage, names: Sequence[str]) -> list[WorkerInfo]:
     found = []
     for start in range(0, len(names), CHUNK):
         chunk = names[start : start + CHUNK]
-        commands = [("HGETALL", storage.keys.worker(name)) for name in chunk]
-        for name, flat in zip(chunk, storage.exchange(commands, raise_errors=False), strict=True):
+        questions = [(fields, ("HGETALL", storage.keys.worker(name))) for name in chunk]
+        for name, flat in zip(chunk, storage.ask_all(questions, raise_errors=False), strict=True):
             if flat and not isinstance(flat, Exception):
                 with suppress(RecordInvalid):
                     found.append(worker_from(name, mapping(flat)))
@@ -60,11 +77,11 @@ def activity(storage: RedisStorage) -> Activity:
     now = float(server_time(storage))
     since = f"{now - ACTIVITY_SECONDS:.6f}"
     ended = [storage.keys.index(state.value) for state in (JobState.COMPLETED, JobState.DEAD)]
-    oldest, *found = storage.exchange(
+    oldest, *found = storage.ask_all(
         [
-            ("ZRANGE", storage.keys.index(JobState.PENDING.value), 0, 0, "WITHSCORES"),
-            *[("ZCOUNT", key, since, "+inf") for key in ended],
-            *[("ZRANGEBYSCORE", key, since, "+inf", "WITHSCORES", "LIMIT", 0, 1) for key in ended],
+            (_FIRST, ("ZRANGE", storage.keys.index(JobState.PENDING.value), 0, 0, "WITHSCORES")),
+            *[(count, ("ZCOUNT", key, since, "+inf")) for key in ended],
+            *[(_FIRST, ("ZRANGEBYSCORE", key, since, "+inf", "WITHSCORES", "LIMIT", 0, 1)) for key in ended],
         ]
     )
     counts, firsts = found[: len(ended)], found[len(ended) :]
@@ -80,10 +97,10 @@ def _moment_of(entry: Sequence[bytes]) -> float | None:
 
 def server_time(storage: RedisStorage) -> str:
     """The server's clock, in seconds with six digits after the point."""
-    seconds, microseconds = storage.ask("TIME")
+    seconds, microseconds = storage.ask(row(digits, digits), "TIME")
     return f"{int(seconds)}.{int(microseconds):06d}"
 
 
 def has_blocked_clients(storage: RedisStorage) -> bool:
     """Whether any client of this server, in any namespace, waits for work or messages."""
-    return b"blocked_clients:0\r\n" not in storage.ask("INFO", "clients")
+    return b"blocked_clients:0\r\n" not in storage.ask(text, "INFO", "clients")

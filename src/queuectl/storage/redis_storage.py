@@ -9,7 +9,9 @@ from queuectl import settings as local_settings
 from queuectl.errors import QueuectlError
 from queuectl.storage.connect import open_connection, server_url
 from queuectl.storage.keys import Keys
+from queuectl.storage.parser import MOST_BYTES
 from queuectl.storage.scripts import Argument, Call, Command, command
+from queuectl.storage.shapes import Shape, word
 
 if TYPE_CHECKING:
     import redis
@@ -21,6 +23,9 @@ T = TypeVar("T")
 
 class Client(Protocol):
     """A connection: it sends commands and gives the replies; error replies are values, not raised."""
+
+    most_bytes: int
+    """The most bytes of a reply."""
 
     def exchange(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Send all, then read one reply for each."""
@@ -34,7 +39,8 @@ class RedisStorage:
 
     With no arguments it uses the server of the settings (`QUEUECTL_REDIS_URL`, the configuration file, else
     the embedded one, which it starts if it is down). The first call connects, and so does the first call after a
-    connection was lost. Methods raise `ServerUnreachable`, `ServerRefused` or `BadConfiguration`.
+    connection was lost. Methods raise `ServerUnreachable`, `NotAServer`, `ServerRefused` or
+    `BadConfiguration`.
     """
 
     def __init__(
@@ -58,7 +64,7 @@ class RedisStorage:
         if self._redis is None:
             from queuectl.storage.redis_py import connect
 
-            self.exchange([("PING",)])  # starts the embedded server
+            self.ask(word(b"PONG"), "PING")  # starts the embedded server
             self._redis = connect(server_url(self.settings), decode_responses=True)
         return self._redis
 
@@ -74,18 +80,24 @@ class RedisStorage:
     def run(self, call: Call[T]) -> T:
         """Run one script and wait for its reply."""
         cached = call.script in self._known
-        reply = self.exchange([command(call, self.keys.namespace, cached=cached)], raise_errors=False)[0]
+        reply = self._run(call, cached=cached)
         if isinstance(reply, Exception) and str(reply).startswith("NOSCRIPT"):
-            reply = self.exchange([command(call, self.keys.namespace, cached=False)], raise_errors=False)[0]
-        if isinstance(reply, Exception):
-            raise _refused(reply)
+            reply = self._run(call, cached=False)
+        self._check(reply, call.shape, call.script)
         self._known.add(call.script)
         return call.parse(reply)
 
-    def exchange(self, commands: Sequence[Command], *, raise_errors: bool = True) -> list[Any]:
-        """Send plain commands as one pipeline; gives their raw replies."""
+    def _run(self, call: Call[Any], *, cached: bool) -> Any:
+        order = command(call, self.keys.namespace, cached=cached)
+        return self.exchange([order], raise_errors=False, most_bytes=call.most_bytes)[0]
+
+    def exchange(
+        self, commands: Sequence[Command], *, raise_errors: bool = True, most_bytes: int = MOST_BYTES
+    ) -> list[Any]:
+        """Send plain commands as one pipeline; gives their raw replies, each of ``most_bytes`` at most."""
         if self._client is None:
             self._client = open_connection(self.settings)
+        self._client.most_bytes = most_bytes
         try:
             replies = self._client.exchange(commands)
         except (QueuectlError, KeyboardInterrupt):
@@ -97,9 +109,29 @@ class RedisStorage:
                     raise _refused(reply)
         return replies
 
-    def ask(self, *parts: Argument) -> Any:
-        """Send one plain command; gives its raw reply."""
-        return self.exchange([parts])[0]
+    def ask(self, shape: Shape, *parts: Argument) -> Any:
+        """Send one plain command; gives its reply, which must have this shape."""
+        return self.ask_all([(shape, parts)])[0]
+
+    def ask_all(self, questions: Sequence[tuple[Shape, Command]], *, raise_errors: bool = True) -> list[Any]:
+        """Send plain commands as one pipeline; gives their replies, each of the shape beside its command.
+
+        Without ``raise_errors``, a reply may also be the server's error.
+        """
+        replies = self.exchange([parts for _, parts in questions], raise_errors=raise_errors)
+        for (shape, parts), reply in zip(questions, replies, strict=True):
+            if not isinstance(reply, Exception):
+                self._check(reply, shape, str(parts[0]))
+        return replies
+
+    def _check(self, reply: Any, shape: Shape, asked: str) -> None:
+        if isinstance(reply, Exception):
+            raise _refused(reply)
+        if not shape(reply):
+            from queuectl.storage.replies import unknown_reply
+
+            self.close()  # whatever else it sends would be taken for the next answer
+            raise unknown_reply(server_url(self.settings).redacted(), asked, reply)
 
 
 def _refused(reply: Exception) -> QueuectlError:

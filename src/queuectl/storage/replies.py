@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from queuectl.errors import BadConfiguration, QueuectlError, ServerRefused, ServerUnreachable
+from typing import Any
+
+from queuectl.errors import BadConfiguration, NotAServer, QueuectlError, ServerRefused, ServerUnreachable
 
 _SCHEMA_HINT = "Update queuectl on this machine: pip install -U queuectl"
 
@@ -39,6 +41,28 @@ def error_from(reply: Exception) -> QueuectlError:
             "Use a namespace in braces, such as {queuectl}, and the URL of the node that serves it.",
         )
     return ServerRefused(f"The server refused: {text}.")
+
+
+def not_a_server(address: str, why: str) -> NotAServer:
+    """Return the error for a server at ``address`` that is none, or one that can't serve."""
+    return NotAServer(
+        f"What answers at {address} is not a Redis or Valkey that can serve: {why}.",
+        "Check the address; a server with TLS needs rediss://, and a proxy must pass on EVAL."
+        " Where the address comes from: queuectl config show --origin",
+    )
+
+
+def unknown_reply(address: str, asked: str, reply: Any) -> NotAServer:
+    """Return the error for a reply that ``asked``, a command or a script, never gives."""
+    return not_a_server(address, f"it answered {asked} with {_described(reply)}")
+
+
+def _described(reply: Any) -> str:
+    if isinstance(reply, bytes):
+        return f"the text {reply[:40].decode('utf-8', 'replace')!r}"
+    if isinstance(reply, list):
+        return f"a list of {len(reply)}"
+    return "nothing" if reply is None else f"{str(reply)[:40]} ({type(reply).__name__})"
 
 
 def newer_schema(version: str) -> BadConfiguration:

@@ -11,10 +11,19 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
+from queuectl.storage.parser import MOST_BYTES
+from queuectl.storage.shapes import Shape
+
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 
 CHUNK = 500
-"""The most jobs per script call, so that no call blocks the server."""
+"""The most ids per script call, so that no call blocks the server."""
+
+JOBS = 25
+"""The most whole jobs that a reply may hold: their commands may have a megabyte each."""
+
+JOB_BYTES = 1_100_000
+"""The most bytes of a job in a reply: the longest command, and all else."""
 
 T = TypeVar("T")
 Argument = str | bytes | int | float
@@ -22,20 +31,30 @@ Command = tuple[Argument, ...]
 
 
 class Call(Generic[T]):
-    """One script, its arguments, and the parser for its reply.
+    """One script, its arguments, the shape of its reply, and the parser for it.
 
-    ``reads``: the script only reads, so a user who may not write can run it.
+    ``reads``: the script only reads, so a user who may not write can run it. ``jobs``: how many whole jobs the
+    reply may hold, which limits its size.
     """
 
-    __slots__ = ("arguments", "parse", "reads", "script")
+    __slots__ = ("arguments", "most_bytes", "parse", "reads", "script", "shape")
 
     def __init__(
-        self, script: str, arguments: tuple[Argument, ...], parse: Callable[[Any], T], *, reads: bool = False
+        self,
+        script: str,
+        arguments: tuple[Argument, ...],
+        shape: Shape,
+        parse: Callable[[Any], T],
+        *,
+        reads: bool = False,
+        jobs: int = 0,
     ) -> None:
         self.script = script
         self.arguments = arguments
+        self.shape = shape
         self.parse = parse
         self.reads = reads
+        self.most_bytes = MOST_BYTES + jobs * JOB_BYTES
 
 
 def command(call: Call[Any], namespace: str, *, cached: bool) -> Command:

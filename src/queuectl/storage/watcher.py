@@ -13,11 +13,17 @@ from queuectl.storage.calls import jobs
 from queuectl.storage.client import Connection
 from queuectl.storage.connect import open_connection
 from queuectl.storage.keys import Keys
-from queuectl.storage.replies import error_from
+from queuectl.storage.replies import error_from, unknown_reply
 from queuectl.storage.scripts import Command, command
+from queuectl.storage.shapes import Shape, count, either, row, text, word
 
 PATIENCE_SECONDS = 60.0
 """How long we wait for a server that went away."""
+
+MESSAGES = 1_000
+"""The most messages at once: a job has few, one for each attempt."""
+
+_MESSAGE = row(text, text, either(text, count))
 
 LOOK_SECONDS = 5.0
 """How often we still check the job: a removed job never ends."""
@@ -74,9 +80,11 @@ class Watcher:
     def _listen(self) -> None:
         keys = Keys(self._settings.namespace)
         connection, other = open_connection(self._settings), open_connection(self._settings)
-        _ask(connection, ("SSUBSCRIBE", keys.done(self._job_id)))
-        watch = command(jobs.watch(self._job_id), self._settings.namespace, cached=False)
-        self._learn(_ask(other, watch).decode())
+        channel = keys.done(self._job_id)
+        _ask(connection, ("SSUBSCRIBE", channel), row(word(b"ssubscribe"), word(channel.encode()), count))
+        watch = jobs.watch(self._job_id)
+        order = command(watch, self._settings.namespace, cached=False)
+        self._learn(watch.parse(_ask(other, order, watch.shape)))
         other.close()
         self._connection, self._lost_at = connection, None
         self._look_at = time.monotonic() + LOOK_SECONDS
@@ -92,13 +100,18 @@ class Watcher:
         self.failures += state == JobState.FAILED.value
 
     def _hear(self, connection: Connection) -> None:
-        for kind, _, state in connection.receive():
+        for message in connection.receive(MESSAGES):
+            if not _MESSAGE(message):
+                raise unknown_reply(str(connection.url), "SSUBSCRIBE", message)
+            kind, _, state = message
             if kind == b"smessage":
-                self._learn(state.decode())
+                self._learn(state.decode("utf-8", "replace"))
 
 
-def _ask(connection: Connection, order: Command) -> Any:
+def _ask(connection: Connection, order: Command, shape: Shape) -> Any:
     (reply,) = connection.exchange([order])
     if isinstance(reply, Exception):
         raise error_from(reply)
+    if not shape(reply):
+        raise unknown_reply(str(connection.url), str(order[0]), reply)
     return reply

@@ -10,7 +10,20 @@ from queuectl.errors import RecordInvalid
 from queuectl.model.job import Lease
 from queuectl.model.outcome import Outcome
 from queuectl.storage.codec import LEASE_FIELDS, lease_from
-from queuectl.storage.scripts import CHUNK, Call, due_from, texts
+from queuectl.storage.scripts import CHUNK, Argument, Call, due_from, texts
+from queuectl.storage.shapes import (
+    Shape,
+    count,
+    either,
+    headed,
+    job_id,
+    many,
+    row,
+    seconds,
+    text,
+    texts_or_none,
+    word,
+)
 
 
 class Invalid(NamedTuple):
@@ -36,11 +49,12 @@ class Claim(NamedTuple):
 
 
 def claim(runner: str, lease_seconds: float, want: int, connection: int = 1) -> Call[Claim]:
-    """Lease up to ``want`` of the oldest pending jobs to ``runner``.
+    """Lease up to ``want``, at most JOBS, of the oldest pending jobs to ``runner``.
 
     ``connection`` counts the runner's connections. None is leased once it has disowned over a newer one.
     """
-    return Call("claim", (runner, connection, lease_seconds, want, *LEASE_FIELDS), partial(_claim_from, runner))
+    arguments: tuple[Argument, ...] = (runner, connection, lease_seconds, want, *LEASE_FIELDS)
+    return Call("claim", arguments, _claimed(want), partial(_claim_from, runner), jobs=want)
 
 
 def finish(runner: str, results: Sequence[tuple[Lease | Invalid, Outcome, str]]) -> Call[list[str]]:
@@ -52,7 +66,7 @@ def finish(runner: str, results: Sequence[tuple[Lease | Invalid, Outcome, str]])
             *(lease.job_id, lease.fence, outcome.verdict, code, outcome.cause),
             *(outcome.detail.encode("utf-8", "replace"), f"{outcome.duration:.6f}", worker, f"{outcome.delay:.6f}"),
         )
-    return Call("finish", tuple(arguments), texts)
+    return Call("finish", tuple(arguments), many(text, exactly=len(results)), texts)
 
 
 def disown(runner: str, connection: int, known: Sequence[Lease | Invalid]) -> Call[int]:
@@ -61,12 +75,35 @@ def disown(runner: str, connection: int, known: Sequence[Lease | Invalid]) -> Ca
     ``connection`` counts the runner's connections. Claims and disowns over older ones have no effect from then on.
     """
     pairs = [part for lease in known for part in (lease.job_id, lease.fence)]
-    return Call("disown", (runner, connection, *pairs), int)
+    return Call("disown", (runner, connection, *pairs), count, int)
 
 
 def recover(dead_runners: Sequence[str], skip: int = 0) -> Call[tuple[int, int]]:
     """Free one chunk of the leases of dead runners; gives what to pass as ``skip`` next (-1: done) and how many."""
-    return Call("recover", (skip, CHUNK, *dead_runners), tuple)
+    return Call("recover", (skip, CHUNK, *dead_runners), _RECOVERED, tuple)
+
+
+def _lease(reply: Any) -> bool:
+    return (
+        type(reply) is list
+        and len(reply) == 2 + len(LEASE_FIELDS)
+        and job_id(reply[0])
+        and count(reply[1])
+        and texts_or_none(reply[2:])
+    )
+
+
+def _due(reply: Any) -> bool:
+    return reply == b"" or seconds(reply)
+
+
+_GIVEN = headed(word(b"ok", b"stopped"), _due, count, rest=_lease)
+_NEWER = row(word(b"newer"), word(b""), count, text)
+_RECOVERED = row(either(count, lambda reply: reply == -1), count)
+
+
+def _claimed(want: int) -> Shape:
+    return lambda reply: (_GIVEN(reply) and len(reply) <= 3 + want) or _NEWER(reply)
 
 
 def _claim_from(runner: str, reply: Sequence[Any]) -> Claim:
@@ -74,9 +111,9 @@ def _claim_from(runner: str, reply: Sequence[Any]) -> Claim:
         return Claim(False, None, reply[2], [], [], reply[3].decode("utf-8", "replace"))
     leases: list[Lease] = []
     invalid: list[Invalid] = []
-    for row in reply[3:]:
+    for values in reply[3:]:
         try:
-            leases.append(lease_from(row, runner))
+            leases.append(lease_from(values, runner))
         except RecordInvalid as error:
-            invalid.append(Invalid(row[0].decode(), int(row[1]), f"not a valid job: {error.message}"))
+            invalid.append(Invalid(values[0].decode(), values[1], f"not a valid job: {error.message}"))
     return Claim(reply[0] == b"stopped", due_from(reply[1]), reply[2], leases, invalid)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from queuectl.model.job import Lease
 from queuectl.model.lifecycle import JobState
 from queuectl.storage.scripts import Call, due_from, texts
+from queuectl.storage.shapes import count, digits, either, flag, job_id, many, repeated, row, seconds, text, word
 
 
 class WorkerState(NamedTuple):
@@ -58,27 +59,32 @@ def heartbeat(
         arguments += worker
     for lease in waiting:
         arguments += (lease.job_id, lease.fence)
-    return Call("heartbeat", tuple(arguments), _pulse_from)
+    return Call("heartbeat", tuple(arguments), _PULSE, _pulse_from)
 
 
 def retire(runner: str, workers: Sequence[str]) -> Call[int]:
     """Forget a runner that holds no lease any more."""
-    return Call("retire", (runner, *workers), int)
+    return Call("retire", (runner, *workers), flag, int)
 
 
 def stop() -> Call[int]:
     """Tell all workers to finish their job and stop; gives how many were told."""
-    return Call("stop", (), int)
+    return Call("stop", (), count, int)
 
 
 def resume() -> Call[bool]:
     """Remove the stop signal; gives whether it was set."""
-    return Call("resume", (), bool)
+    return Call("resume", (), flag, bool)
 
 
 def overview() -> Call[Overview]:
     """The counts of all states and the live workers."""
-    return Call("overview", tuple(state.value for state in JobState), _overview_from, reads=True)
+    return Call("overview", tuple(state.value for state in JobState), _OVERVIEW, _overview_from, reads=True)
+
+
+_LEASES = repeated(job_id, digits)
+_PULSE = row(text, either(word(b""), seconds), count, _LEASES, _LEASES, text)
+_OVERVIEW = row(many(count, exactly=len(JobState)), many(text), text, many(text))
 
 
 def _pulse_from(reply: Sequence[Any]) -> Pulse:

@@ -14,16 +14,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from queuectl.errors import QueuectlError
+from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.settings import Settings
 from queuectl.storage.connect import open_connection, server_url
 from queuectl.storage.link import Link
+from queuectl.storage.shapes import text
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
 from queuectl.worker.timers import Timer
 
 CHECK_SECONDS = 5.0
 """Pause between two checks whether an embedded server is still the one that others find."""
+
+TRUST_SECONDS = 5.0
+"""How long a server must answer properly after it did not, until we connect again at once."""
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 0.5
@@ -100,6 +104,8 @@ class Connector:
         self._pause = 0.0
         self._complaint = ""
         self._next_check: Timer | None = None
+        self._distrusted_until = 0.0
+        self._answer_due = float("inf")
 
     def tell(self, listener: Listener) -> None:
         """Register a listener for gains and losses. Call before `start`."""
@@ -128,9 +134,15 @@ class Connector:
                 self._guarded(connections, link.flush)
                 if self.connections is connections:
                     self._watch_writing(connections, link)
+        self._guarded(connections, partial(self._check_answers, connections))
 
     def proven(self) -> None:
-        """Note that the server has answered properly, so that the next loss counts as a new one."""
+        """Note that the server has answered properly, so that the next loss counts as a new one.
+
+        If it has answered some other call with nonsense or an error, it must do without for a while.
+        """
+        if self._loop.now < self._distrusted_until:
+            return
         self._pause = 0.0
         if self._complaint:
             self._complaint = ""
@@ -153,7 +165,7 @@ class Connector:
         connections = self.connections
         if connections is not None and connections.is_wrong_server():
             if connections.server_is_lost():
-                connections.work.command(("SHUTDOWN",), lambda _: None)  # else two servers would run
+                connections.work.command(("SHUTDOWN",), text, lambda _: None)  # else two servers would run
                 self._guarded(connections, connections.work.flush)
             self.drop("The state folder was removed or replaced under its server.", wrong_server=True)
         self._next_check = self._loop.after(CHECK_SECONDS, self._check_server)
@@ -164,7 +176,20 @@ class Connector:
         try:
             act()
         except QueuectlError as error:
+            if not isinstance(error, ServerUnreachable):
+                self._distrusted_until = self._loop.now + TRUST_SECONDS
             self.drop(error.message)
+
+    def _check_answers(self, connections: Connections) -> None:
+        """Raise if an answer is overdue; wake the loop when the next one will be."""
+        for link in connections.descriptors:
+            due = link.check(self._loop.now)
+            if due is not None and due < self._answer_due:
+                self._answer_due = due
+                self._loop.timers.at(due, self._forget_due)
+
+    def _forget_due(self) -> None:
+        self._answer_due = float("inf")  # `turn` checks after each event, this one too
 
     def _watch_writing(self, connections: Connections, link: Link) -> None:
         if link.wants_write != (link in self._writing):

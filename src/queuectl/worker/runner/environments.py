@@ -8,6 +8,7 @@ from functools import partial
 
 from queuectl.storage import variables as environment
 from queuectl.storage.keys import Keys
+from queuectl.storage.shapes import either, nothing, text
 from queuectl.worker.runner.connections import Connections, Connector
 
 REMEMBERED = 256
@@ -35,7 +36,7 @@ class Environments:
         if connections is not None and digest not in self._fetching:
             self._fetching.add(digest)
             command = ("HGET", self._keys.environment(digest), "variables")
-            connections.work.command(command, partial(self._fetched, digest))
+            connections.work.command(command, either(nothing, text), partial(self._fetched, digest))
 
     def gained(self, connections: Connections) -> None:
         """Do nothing: jobs that wait for an environment request it again."""

@@ -14,7 +14,7 @@ from queuectl.model.outcome import DEAD, Outcome
 from queuectl.storage.calls import leases as calls
 from queuectl.storage.calls.leases import Claim
 from queuectl.storage.replies import newer_schema
-from queuectl.storage.scripts import CHUNK, Call
+from queuectl.storage.scripts import JOBS, Call
 from queuectl.worker.loop import Loop
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner.connections import Connections, Connector
@@ -80,7 +80,7 @@ class Exchange:
         connections = self._connector.connections
         if connections is None or self.since is not None or not self._membership.may_claim:
             return False
-        want = min(self._jobs.wanted(), CHUNK)
+        want = min(self._jobs.wanted(), JOBS)
         if self._results.unsent or (self._should_claim and want > 0):
             if not self._can_wait(want):
                 self._send(connections, want)

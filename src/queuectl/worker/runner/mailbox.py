@@ -6,10 +6,13 @@ from functools import partial
 from typing import Any
 
 from queuectl.storage.keys import Keys
+from queuectl.storage.shapes import either, nothing, row, text
 from queuectl.worker.runner.connections import Connections, Connector
 from queuectl.worker.runner.events import Events
 from queuectl.worker.runner.exchange import Exchange
 from queuectl.worker.runner.jobs import Jobs
+
+_MESSAGE = either(nothing, row(text, text))
 
 LISTEN_SECONDS = 30
 """How long a connection waits for a message before it asks again."""
@@ -43,7 +46,9 @@ class Mailbox:
         connections = self._connector.connections
         if not self._awaits_work and connections is not None:
             self._awaits_work = True
-            connections.wake_line.command(("BLPOP", self._wake, LISTEN_SECONDS), self._woken)
+            connections.wake_line.command(
+                ("BLPOP", self._wake, LISTEN_SECONDS), _MESSAGE, self._woken, blocks_seconds=LISTEN_SECONDS
+            )
 
     def _woken(self, token: Any) -> None:
         self._awaits_work = False
@@ -51,7 +56,12 @@ class Mailbox:
             self._exchange.prompt_claim()  # if our workers are busy by now, this passes the token on
 
     def _listen(self, connections: Connections) -> None:
-        connections.control.command(("BLPOP", self._control, LISTEN_SECONDS), partial(self._told, connections))
+        connections.control.command(
+            ("BLPOP", self._control, LISTEN_SECONDS),
+            _MESSAGE,
+            partial(self._told, connections),
+            blocks_seconds=LISTEN_SECONDS,
+        )
 
     def _told(self, connections: Connections, message: Any) -> None:
         self._listen(connections)

@@ -98,7 +98,7 @@ class Runner:
             lease_time,
             self,
         )
-        guard = LeaseGuard(lease_time, loop, connector, jobs, exchange, pulse)
+        guard = LeaseGuard(lease_time, loop, jobs, pulse)
         self._services: list[Service] = [connector, pulse, guard]
         self._sweeper = Sweeper(loop, attempts, lambda: connector.connecting)
         self._next_claim = Once(loop, exchange.claim_again)
