@@ -50,6 +50,10 @@ class FakeServer:
 
     def close(self) -> None:
         self._listener.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Cut all connections that there are."""
         for peer in self._peers:
             try:
                 peer.shutdown(socket.SHUT_RDWR)
@@ -88,7 +92,7 @@ def fake_server(answer: Answer) -> Iterator[FakeServer]:
     """Run a fake that answers INFO like a server, and all else as ``answer`` says."""
 
     def answered(command: list[bytes]) -> bytes | Iterator[bytes]:
-        return encoded(INFO) if command[0] == b"INFO" else answer(command)
+        return encoded(INFO) if command == [b"INFO"] else answer(command)
 
     with TemporaryDirectory(prefix="qctl-") as folder:
         server = FakeServer(Path(folder), answered)

@@ -31,7 +31,7 @@ def server() -> Iterator[RedisStorage]:
 
 def look(queue: RedisStorage) -> dict[str, Any]:
     """Return all indexes and all hashes at one instant."""
-    (text,) = queue.exchange([("EVAL", SCRIPT, 1, queue.keys.namespace)])
+    (text,) = queue.exchange([("EVAL", SCRIPT, 1, queue.keys.namespace)], most_bytes=1 << 30)
     found = json.loads(text)
     # Lua can't distinguish an empty list from an empty table.
     return {

@@ -20,6 +20,7 @@ DEFAULTS = {
     "completed_retention": 604_800,
     "dead_retention": 7_776_000,
     "max_finished": 1_000_000,
+    "durable_replicas": 0,
 }
 
 

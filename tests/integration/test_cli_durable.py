@@ -85,10 +85,43 @@ def test_a_replica_that_does_not_answer_is_told(short_folder: Path) -> None:
         env = {"QUEUECTL_REDIS_URL": server.url}
         assert run("enqueue", "--durable", "true", env=env).lines
         os.kill(replica.pid, signal.SIGSTOP)
-        assert "0 of the server's 1 replicas" in run("enqueue", "--durable", "true", env=env, code=1).err
+        told = run("enqueue", "--durable", "true", env=env, code=75)
+        assert "Added, but not yet safe: 0 of the server's 1 replicas have it" in told.err
+        assert run("show", *told.lines, "--json", env=env).object["state"] == "pending"
         os.kill(replica.pid, signal.SIGCONT)
         storage.close()
         other.close()
+
+
+@pytest.mark.parametrize("words", [["true"], ["--from", "-"], ["--json", "true"]], ids=" ".join)
+def test_as_many_replicas_as_configured_must_have_it_on_disk(short_folder: Path, words: list[str]) -> None:
+    on_disk = ("--appendonly", "yes")
+    lines = b"true\n" if "--from" in words else None
+    with running(binary.find().path, *on_disk) as server:
+        env = {"QUEUECTL_REDIS_URL": server.url}
+        storage = RedisStorage(server.url)
+        with running(binary.find().path, *on_disk) as replica:
+            other = RedisStorage(replica.url)
+            storage.r.config_set("port", port := free_port())
+            other.r.replicaof("127.0.0.1", port)
+            wait_until(lambda: other.r.info("replication")["master_link_status"] == "up")
+            assert run("config", "set", "durable-replicas=1", env=env).out == "durable-replicas = 1\n"
+            told = run("enqueue", "--durable", *words, env=env, stdin=lines)
+            assert (len(told.lines), told.err) == (1, "")
+            run("config", "set", "--durable-replicas", "2", env=env)
+            told = run("enqueue", "--durable", *words, env=env, stdin=lines, code=75)
+            assert "Added, but not yet safe: 1 of the 2 replicas" in told.err
+            assert len(told.lines) == 1
+            run("config", "set", "durable-replicas=1", env=env)
+            other.close()
+        wait_until(lambda: storage.r.info("replication")["connected_slaves"] == 0)
+        told = run("enqueue", "--durable", *words, env=env, stdin=lines, code=75)
+        assert "Added, but not yet safe: 0 of the 1 replicas" in told.err
+        assert len(told.lines) == 1  # the id, since the job is there
+        run("config", "reset", env=env)
+        assert run("enqueue", "--durable", *words, env=env, stdin=lines).lines
+        assert storage.run(overview()).jobs["pending"] == 4
+        storage.close()
 
 
 def free_port() -> int:

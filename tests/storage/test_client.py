@@ -329,13 +329,37 @@ def test_tls_with_a_known_authority(tls_server: Start, tls_files: Path, connect:
 def test_tls_trusts_nobody_unasked(tls_server: Start, tls_files: Path, connect: Open) -> None:
     port = tls_server("--tls-auth-clients", "no").port
     ca = f"ssl_ca_certs={tls_files}/ca.crt"
-    with pytest.raises(ServerUnreachable, match="certificate isn't trusted") as caught:
+    with pytest.raises(ServerUnreachable, match="signed by an authority unknown here") as caught:
         connect(f"rediss://localhost:{port}")
-    assert "ssl_ca_certs" in caught.value.hint
-    with pytest.raises(ServerUnreachable, match="certificate isn't trusted"):
+    assert "ssl_ca_certs=FILE" in caught.value.hint
+    with pytest.raises(ServerUnreachable, match=r"for another host than 127\.0\.0\.1") as caught:
         connect(f"rediss://127.0.0.1:{port}?{ca}")
+    assert "ssl_check_hostname" in caught.value.hint
+    assert "ssl_ca_certs" not in caught.value.hint
     for options in (f"{ca}&ssl_check_hostname=false", "ssl_cert_reqs=none"):
         assert connect(f"rediss://127.0.0.1:{port}?{options}").exchange([("PING",)]) == [b"PONG"]
+
+
+def test_tls_tells_of_a_certificate_that_has_expired(
+    tls_server: Start, tls_files: Path, connect: Open, tmp_path: Path
+) -> None:
+    for name in ("ca.crt", "server.key"):
+        (tmp_path / name).write_bytes((tls_files / name).read_bytes())
+    subprocess.run(
+        [
+            *("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "-1"),
+            *("-extfile", "server.ext", "-out", tmp_path / "server.crt"),
+        ],
+        cwd=tls_files,
+        check=True,
+        capture_output=True,
+    )
+    files = ("--tls-cert-file", str(tmp_path / "server.crt"), "--tls-key-file", str(tmp_path / "server.key"))
+    port = tls_server(*files, "--tls-auth-clients", "no").port
+    with pytest.raises(ServerUnreachable, match="its certificate has expired") as caught:
+        connect(f"rediss://localhost:{port}?ssl_ca_certs={tmp_path}/ca.crt")
+    assert "Renew" in caught.value.hint
+    assert "ssl_ca_certs" not in caught.value.hint
 
 
 def test_tls_refuses_another_authority_and_another_host(
@@ -350,7 +374,7 @@ def test_tls_refuses_another_authority_and_another_host(
     for place in refused:
         for words in (("status",), ("enqueue", "true"), ("worker", "start")):
             answer = cli.run("--redis-url", f"rediss://:password@{place}", *words, code=69)
-            assert "certificate isn't trusted" in answer.err
+            assert "can't be trusted: its certificate is" in answer.err
             assert answer.raw == b""
     trusted = f"rediss://localhost:{port}?ssl_ca_certs={tls_files}/ca.crt"
     job_id = cli.run("--redis-url", trusted, "enqueue", "true").out.strip()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from queuectl.errors import InvalidInput, JobNotFound, RecordInvalid, ServerUnreachable
+from queuectl.errors import InvalidInput, JobNotFound, NotAServer, RecordInvalid, ServerUnreachable
 from queuectl.manager.environment import capture, current_directory
 from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.queue import DEFAULT_QUEUE
@@ -37,6 +37,9 @@ NO_OPTIONS = JobOptions()
 
 ID_BYTES = 8
 """Random bytes in an id: with a million jobs, one new id in ten billion is taken, and then drawn again."""
+
+DRAWS = 10
+"""How often ids are drawn until the server can't be believed."""
 
 DAMAGED_HINT = "It can't be run. Something other than queuectl wrote to its hash."
 
@@ -117,7 +120,7 @@ class QueueManager:
         variables: Mapping[bytes, bytes],
         on_wait: OnWait | None,
     ) -> list[str]:
-        while True:
+        for _ in range(DRAWS):
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
             new = [jobs.NewJob(job_id, command) for job_id, command in zip(ids, commands, strict=True)]
@@ -126,6 +129,10 @@ class QueueManager:
             # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
             if not taken or again:
                 return ids
+        raise NotAServer(
+            f"The server says {DRAWS} times in a row that new, random ids are taken: nothing was added.",
+            "It can't serve as a queue. Where its address comes from: queuectl config show --origin",
+        )
 
     # Show -----------------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
 from queuectl.storage.parser import CHUNK_BYTES, Parser
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Sequence
     from typing import Any, TypeAlias
 
@@ -58,7 +57,11 @@ class Connection:
         self.url = url
         self.timeout_seconds = timeout_seconds
         """How long a reply may take, to its last byte."""
-        self._would_block = _would_block_errors(url)
+        self._would_block: tuple[type[OSError], ...] = (BlockingIOError,)
+        if url.tls:
+            from queuectl.storage import tls
+
+            self._would_block = tls.WOULD_BLOCK
         self._parser = Parser(url)
         self._unsent = bytearray()
         self._fresh = True  # no reply has come in yet
@@ -253,12 +256,15 @@ def _pack(commands: Sequence[Command]) -> bytes:
 
 
 def _connect(url: RedisURL, timeout_seconds: float) -> _socket.socket:
-    context = _tls_context(url) if url.tls else None
+    if url.tls:
+        from queuectl.storage import tls
+
+        context = tls.context(url)
     try:
         if url.path is not None:
             return _connect_unix(url.path, timeout_seconds)
         plain = _connect_tcp(url.host, url.port, timeout_seconds)
-        if context is None:
+        if not url.tls:
             return plain
         import socket
 
@@ -267,10 +273,9 @@ def _connect(url: RedisURL, timeout_seconds: float) -> _socket.socket:
         public.settimeout(timeout_seconds)
         return context.wrap_socket(public, server_hostname=url.host)
     except (OSError, UnicodeError) as error:  # UnicodeError: an impossible host name
-        hint = _ping_hint(url)
         if hasattr(error, "verify_message"):
-            hint = "Name the authority that signed its certificate: rediss://HOST?ssl_ca_certs=FILE"
-        raise ServerUnreachable(f"No server answers at {url}: {_reason(error)}.", hint) from None
+            raise tls.not_trusted(url, error) from None
+        raise ServerUnreachable(f"No server answers at {url}: {_reason(error)}.", _ping_hint(url)) from None
 
 
 def _connect_unix(path: str, timeout_seconds: float) -> _socket.socket:
@@ -328,37 +333,8 @@ def _keep_alive(sock: _socket.socket) -> None:
             sock.setsockopt(_socket.IPPROTO_TCP, getattr(_socket, name), value)
 
 
-def _tls_context(url: RedisURL) -> ssl.SSLContext:
-    import ssl
-
-    try:
-        context = ssl.create_default_context(cafile=url.ca_certs)
-        context.check_hostname = url.verify and url.check_hostname
-        if not url.verify:
-            context.verify_mode = ssl.CERT_NONE
-        if url.certfile is not None:
-            # An empty password, so that a key that needs one fails instead of prompting on the terminal.
-            context.load_cert_chain(url.certfile, url.keyfile, password="")
-    except OSError as error:
-        raise BadConfiguration(
-            f"The TLS files of {url} can't be used: {_reason(error)}.",
-            "Check ssl_ca_certs, ssl_certfile and ssl_keyfile: PEM files, the key without a password.",
-        ) from None
-    return context
-
-
-def _would_block_errors(url: RedisURL) -> tuple[type[OSError], ...]:
-    if not url.tls:
-        return (BlockingIOError,)
-    import ssl
-
-    return ssl.SSLWantReadError, ssl.SSLWantWriteError
-
-
 def _reason(error: Exception) -> str:
     """Say why a connection failed."""
-    if hasattr(error, "verify_message"):
-        return f"its certificate isn't trusted ({error.verify_message})"
     if isinstance(error, BlockingIOError):
         return "too many others wait for it"
     if isinstance(error, TimeoutError):

@@ -24,11 +24,8 @@ def error_from(reply: Exception) -> QueuectlError:
         return BadConfiguration(
             "The server wants a password, or another one.", "Use redis://:PASSWORD@HOST:PORT/0 as the URL."
         )
-    if code == "NOPERM":
-        return BadConfiguration(
-            f"The server's user may not do this: {text}.",
-            "Ask its administrator for rights on queuectl's keys.",
-        )
+    if code == "NOPERM" or "ACL failure in script" in text or "The user executing the script can't" in text:
+        return _no_right(text)
     if code in {"LOADING", "BUSY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "UNBLOCKED"}:
         return ServerUnreachable(f"The server can't answer now: {text}.", "Try again in a moment.")
     if code == "MISCONF":
@@ -41,6 +38,24 @@ def error_from(reply: Exception) -> QueuectlError:
             "Use a namespace in braces, such as {queuectl}, and the URL of the node that serves it.",
         )
     return ServerRefused(f"The server refused: {text}.")
+
+
+def _no_right(text: str) -> BadConfiguration:
+    """Return the error for a right that the user lacks: to a command, a key or a channel."""
+    command = text.partition("to run the '")[2].partition("'")[0]
+    if command:
+        what, right = f"run the command {command.upper()}", f"+{command}"
+    elif "channel" in text:
+        what, right = "use one of the queue's channels", "'&NAMESPACE:*'"
+    elif "key" in text:
+        what, right = "use one of the queue's keys, or not in this way", "'~NAMESPACE:*'"
+    else:
+        what, right = "run a command that this needs, and the server does not say which", "+COMMAND"
+    return BadConfiguration(
+        f"The server's user may not {what}.",
+        f"Its administrator can allow it: ACL SETUSER NAME {right}"
+        " (docs/reference/access-rights.md has what each role needs).",
+    )
 
 
 def not_a_server(address: str, why: str) -> NotAServer:
