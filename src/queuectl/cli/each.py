@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from queuectl.cli.screens.messages import complain
-from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
+from queuectl.errors import BadConfiguration, NotAServer, QueuectlError, ServerUnreachable
 
 
 def each_id(job_ids: Iterable[str], act: Callable[[str], int]) -> int:
@@ -17,7 +17,7 @@ def each_id(job_ids: Iterable[str], act: Callable[[str], int]) -> int:
     for given in job_ids:
         try:
             worst = max(worst, act(given))
-        except (ServerUnreachable, BadConfiguration):
+        except (ServerUnreachable, NotAServer, BadConfiguration):
             raise
         except QueuectlError as error:
             complain(error)
