@@ -32,8 +32,8 @@ def others(process: subprocess.Popen[bytes]) -> list[int]:
 
 def test_part_of_a_running_job_is_spared_and_ended_once_it_is_over(part_of_a_job: subprocess.Popen[bytes]) -> None:
     spared = others(part_of_a_job)
-    assert descendants.end_adopted(spared.__contains__, {b"ab12"}) == []
-    assert descendants.end_adopted(spared.__contains__) == [part_of_a_job.pid]
+    assert descendants.end_adopted(spared.__contains__, {b"ab12"}).killed == []
+    assert descendants.end_adopted(spared.__contains__).killed == [part_of_a_job.pid]
     assert part_of_a_job.wait() < 0
 
 

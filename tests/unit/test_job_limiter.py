@@ -119,7 +119,7 @@ def test_a_look_that_fails_is_made_again(
     assert job.stdout is not None
     assert job.stdout.readline() == b"\n"
     running = job_process(lease(max_processes=1), job.pid)
-    limiter = Limiter("runner", None, looks.loop, unexpected)
+    limiter = Limiter("runner", None, looks.loop, unexpected, JobProcess.kill)
     limiter.began(running)
     no_files(True)
     looks.look()
@@ -138,7 +138,7 @@ def test_who_has_many_processes_is_ended_in_several_goes(
     assert job.stdout is not None
     assert job.stdout.readline() == b"\n"
     running = job_process(lease(max_processes=1), job.pid)
-    Limiter("runner", None, looks.loop, unexpected).began(running)
+    Limiter("runner", None, looks.loop, unexpected, JobProcess.kill).began(running)
     looks.look()
     assert running.ending is not None
     wait_until(lambda: state_of(job.pid) == b"T")
@@ -153,7 +153,7 @@ def test_two_that_had_the_same_pid_are_two(start: Callable[[str], subprocess.Pop
     assert job.stdout is not None
     assert job.stdout.readline() == b"\n"
     before, after = (job_process(lease(name, max_processes=1), job.pid) for name in ("ab12", "cd34"))
-    limiter = Limiter("runner", None, looks.loop, unexpected)
+    limiter = Limiter("runner", None, looks.loop, unexpected, JobProcess.kill)
     limiter.began(before)
     limiter.began(after)
     assert limiter.ended(before, 0.0) is None
@@ -164,7 +164,7 @@ def test_two_that_had_the_same_pid_are_two(start: Callable[[str], subprocess.Pop
 
 
 def test_processor_time_counts_as_the_kernel_has_it_at_the_end() -> None:
-    limiter = Limiter("runner", None, Looks().loop, unexpected)
+    limiter = Limiter("runner", None, Looks().loop, unexpected, JobProcess.kill)
     running = job_process(lease(cpu_time=1.0), 1)
     limiter.began(running)
     assert limiter.ended(running, 1.0) is None
@@ -181,7 +181,7 @@ def test_a_group_that_lost_its_controllers_is_looked_at(
     assert job.stdout is not None
     assert job.stdout.readline() == b"\n"
     running = job_process(lease(max_processes=1), job.pid)
-    limiter = Limiter("runner", str(tmp_path), looks.loop, unexpected)
+    limiter = Limiter("runner", str(tmp_path), looks.loop, unexpected, JobProcess.kill)
     entry = limiter.prepare(running.lease)
     assert entry is not None
     (group,) = tmp_path.iterdir()

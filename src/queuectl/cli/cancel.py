@@ -10,8 +10,13 @@ from queuectl.cli.options import json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import JobId
+from queuectl.model.cause import UNKILLABLE
 
-_DONE = {"cancelled": "cancelled", "requested": "is running; its worker was told to stop it"}
+_DONE = {
+    "cancelled": "cancelled",
+    "requested": "is running; its worker was told to stop it",
+    UNKILLABLE: "is running, and its worker can't kill it; it runs until its processes exit",
+}
 """What was done -> the message about the job."""
 
 

@@ -172,8 +172,13 @@ class QueueManager:
     # Cancel ---------------------------------------------------------------------------------------
 
     def cancel(self, prefix: str) -> tuple[str, str]:
-        """Cancel one job. Gives its id, and "cancelled", "requested" (its worker was told) or its final state."""
+        """Cancel one job.
+
+        Gives its id, and "cancelled", "requested" (its worker was told), "unkillable" (its worker was told, and
+        could not kill it before) or its final state.
+        """
         from queuectl.manager.selection import resolve
+        from queuectl.model.cause import UNKILLABLE
         from queuectl.model.lifecycle import JobState
 
         job_id = resolve(self._storage, prefix)
@@ -183,7 +188,19 @@ class QueueManager:
         if answer not in {"cancelled", "requested", *JobState}:
             why = f"its state {answer[:40]!r} is unknown"
             raise RecordInvalid(f"The record of job {job_id} is damaged: {why}.", DAMAGED_HINT)
+        if answer == "requested" and self._is_unkillable(job_id):
+            answer = UNKILLABLE
         return job_id, answer
+
+    def _is_unkillable(self, job_id: str) -> bool:
+        from queuectl.model.cause import UNKILLABLE
+        from queuectl.storage import reads
+
+        try:
+            job = reads.job(self._storage, job_id)
+        except RecordInvalid:
+            return False
+        return job is not None and job.cause == UNKILLABLE
 
     def clear(self) -> int:
         """Cancel all jobs that are pending now. Gives how many there were."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from queuectl.model.lifecycle import JobState
-from queuectl.model.worker import WorkerInfo
+from queuectl.model.worker import SILENT, STUCK, WorkerInfo
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.workers import overview
 from queuectl.storage.reads import Activity
@@ -41,6 +41,16 @@ class Status(NamedTuple):
     def waiting(self) -> int:
         """Jobs that are ready and do not run yet."""
         return self.jobs[JobState.PENDING] + self.claimed
+
+    @property
+    def stuck(self) -> list[str]:
+        """Ids of jobs that have processes that their workers can't kill."""
+        return [worker.job for worker in self.workers if worker.status == STUCK and worker.job]
+
+    @property
+    def silent(self) -> list[WorkerInfo]:
+        """Workers whose runner does not answer."""
+        return [worker for worker in self.workers if worker.status == SILENT]
 
     @property
     def oldest_pending_at(self) -> float | None:

@@ -2,7 +2,8 @@
 
 ``exit:7``, ``signal:9``, ``timeout``, the name of a limit (``memory``, ``cpu_time``, ``max_output``,
 ``max_processes``), ``start`` (the command could not be started), ``crash`` (its worker died), ``cancelled``,
-``cleared``, ``invalid`` (the record is no job). Empty for a success. ``detail`` has any further explanation. This
+``cleared``, ``invalid`` (the record is no job), ``unkillable`` (a running job has processes that its worker can't
+kill). Empty for a success. ``detail`` has any further explanation. This
 module turns causes into sentences; nothing parses a sentence back.
 """
 
@@ -18,6 +19,7 @@ CRASH = "crash"
 CANCELLED = "cancelled"
 CLEARED = "cleared"
 INVALID = "invalid"
+UNKILLABLE = "unkillable"
 
 _LIMITS = {
     "memory": "memory limit",
@@ -59,6 +61,8 @@ def sentence(cause: str, detail: str = "", options: JobOptions | None = None, cr
         said = f"{_LIMITS[kind]}" + (f" of {_words(kind, options)}" if options else "") + " exceeded"
     elif kind == CRASH:
         said = "its worker died" + (f" ({crashes} {'time' if crashes == 1 else 'times'})" if crashes else "")
+    elif kind == UNKILLABLE:
+        return f"{detail or 'a process'} can't be killed; the job runs until it exits"
     elif kind in (START, INVALID):
         return detail or kind
     else:

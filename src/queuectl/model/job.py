@@ -17,11 +17,15 @@ class Waiting(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A worker has the job. ``started_at`` is None for a job that was just claimed."""
+    """A worker has the job. ``started_at`` is None for a job that was just claimed.
+
+    ``unkillable`` describes processes that the worker could not kill; the job runs until they exit.
+    """
 
     worker: str
     host: str
     started_at: float | None = None
+    unkillable: str = ""
 
 
 class Retrying(NamedTuple):
@@ -82,10 +86,19 @@ class Job(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why the newest attempt failed or the job ended, in words; empty if nothing went wrong."""
+        """Why the newest attempt failed, the job ended or can't end, in words; empty if nothing went wrong."""
+        if isinstance(self.standing, Running) and self.standing.unkillable:
+            return cause.sentence(cause.UNKILLABLE, self.standing.unkillable)
         if self.last is None:
             return ""
         return cause.sentence(self.last.cause, self.last.detail, self.options, self.crashes)
+
+    @property
+    def cause(self) -> str:
+        """The same as data; see `queuectl.model.cause`."""
+        if isinstance(self.standing, Running) and self.standing.unkillable:
+            return cause.UNKILLABLE
+        return self.last.cause if self.last else ""
 
     @property
     def exit_code(self) -> int | None:

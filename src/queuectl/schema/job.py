@@ -39,7 +39,7 @@ def job_object(job: Job) -> dict[str, Any]:
         "limits": limits,
         "cwd": job.cwd.decode("utf-8", "surrogateescape"),
         "exit_code": job.exit_code,
-        "cause": job.last.cause if job.last else "",
+        "cause": job.cause,
         "reason": job.reason,
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(run.started_at if run else None),

@@ -143,7 +143,8 @@ def _standing_from(state: JobState, fields: Fields) -> Waiting | Running | Retry
         started_at = _read(fields, "started_at", _finite, None)
         worker, owner = _text(fields, "worker"), _text(fields, "owner")
         # Until the first heartbeat only the runner is known; the worker may be the previous attempt's.
-        return Running(worker if worker.startswith(owner) else owner, _host_of(owner), started_at)
+        name = worker if worker.startswith(owner) else owner
+        return Running(name, _host_of(owner), started_at, unkillable_from(fields)[1])
     if state is JobState.FAILED:
         return Retrying(_read(fields, "next_retry_at", _finite, None))
     if state in FINAL:
@@ -163,6 +164,13 @@ def _last_from(state: JobState, fields: Fields) -> Attempt | None:
     started_at = _read(fields, "started_at", _finite, None)
     host = _host_of(_text(fields, "owner"))
     return Attempt(_text(fields, "worker"), host, started_at, exit_code, cause, detail)
+
+
+def unkillable_from(fields: Fields) -> tuple[str, str]:
+    """Return what the newest lease's runner has noted about processes that it can't kill: marks and words."""
+    fence, _, rest = _text(fields, "unkillable").partition(" ")
+    marks, _, words = rest.partition(" ")
+    return (marks, words) if fence == _text(fields, "fence") else ("", "")
 
 
 def _host_of(runner: str) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from queuectl.cli.command_line import command_line
 from queuectl.cli.screens.messages import hint, say
 from queuectl.cli.screens.table import state_text
-from queuectl.cli.screens.values import quantity, span
+from queuectl.cli.screens.values import SHORT_ID, quantity, span
 from queuectl.cli.screens.workers import pools_table
 from queuectl.manager.status import Status
 from queuectl.model.lifecycle import JobState
+from queuectl.model.worker import WorkerInfo
 
 
 def print_summary(status: Status) -> None:
@@ -24,6 +27,13 @@ def print_summary(status: Status) -> None:
     now = status.activity.now
     if status.workers:
         pools_table(status.workers, now)
+    for job_id in status.stuck:
+        say(f"Job {job_id[:SHORT_ID]} can't be killed. See:", command_line(f"show {job_id[:SHORT_ID]}"))
+    if status.silent:
+        say(
+            f"{quantity(len(status.silent), 'worker')} of {_places(status.silent)} gave no answer: a process there"
+            " is frozen. Two SIGTERM to the pool stop it all the same."
+        )
     if status.stopped:
         say("The stop signal is set. Go on with:", command_line("worker resume"))
     elif not status.workers:
@@ -52,6 +62,11 @@ def sentence(status: Status) -> str:
     if status.seconds_left is not None and status.jobs_per_second:
         text += f"; {_pace(status.jobs_per_second)}, about {span(status.seconds_left)} left"
     return text
+
+
+def _places(workers: Sequence[WorkerInfo]) -> str:
+    """Return the pools of these workers: ``pid 4711 on web1``."""
+    return ", ".join(sorted({f"pid {worker.pid} on {worker.host}" for worker in workers}))
 
 
 def _pace(per_second: float) -> str:

@@ -8,7 +8,10 @@ from itertools import groupby
 
 from queuectl.cli.screens.table import table
 from queuectl.cli.screens.values import SHORT_ID, span
-from queuectl.model.worker import WorkerInfo
+from queuectl.model.worker import DRAINING, SILENT, STUCK, WorkerInfo
+
+NOTABLE = (DRAINING, STUCK, SILENT)
+"""The states of workers that the line of a pool mentions."""
 
 MOST_LINES = 10
 """With more pools than this, show one line per host."""
@@ -41,12 +44,13 @@ def pools_table(workers: Sequence[WorkerInfo], now: float) -> None:
         lambda worker: (worker.host, worker.pid if by_pool else 0),
     ):
         pool = list(members)
-        draining = Counter(worker.status for worker in pool)["draining"]
+        states = Counter(worker.status for worker in pool)
+        notable = [f"{states[state]:,} {state}" for state in NOTABLE if states[state]]
         rows.append(
             [
                 host,
                 f"pid {pid}" if by_pool else str(len({worker.pid for worker in pool})),
-                f"{len(pool):,}" + (f", {draining:,} draining" if draining else ""),
+                ", ".join([f"{len(pool):,}", *notable]),
                 span(now - min(worker.started_at for worker in pool)),
             ]
         )

@@ -15,6 +15,7 @@ from queuectl.worker.attempt import process
 from queuectl.worker.attempt.limiter import Limiter
 from queuectl.worker.attempt.process import Ending, JobProcess
 from queuectl.worker.attempt.spawn import CannotStart, Spawner
+from queuectl.worker.attempt.survivors import Survivors
 from queuectl.worker.loop import Loop, Once
 from queuectl.worker.report import Reporter
 
@@ -28,18 +29,25 @@ Report = Callable[[Lease, Outcome, str], None]
 """Called when an attempt has ended, with the lease, the outcome and the worker."""
 
 
-class _Ended(NamedTuple):
-    """A reaped attempt: its wait status, its CPU time with the children it waited for, and when it ended."""
+class _Exit(NamedTuple):
+    """How a command has exited: its wait status, and its CPU time with that of the children it waited for."""
 
-    running: JobProcess
     status: int
     cpu_seconds: float
+
+
+class _Ended(NamedTuple):
+    """An attempt none of whose processes lives, and since when."""
+
+    running: JobProcess
+    exit: _Exit
     at: float
 
 
 class Attempts:
     """Runs up to one command for each of ``workers``, and calls ``report`` with each outcome.
 
+    ``noticed`` is called when an attempt turns out to have processes that can't be killed.
     ``home`` is the state folder, for the logs. ``grace_seconds`` is the time between SIGTERM and SIGKILL. ``base``
     is where we can create control groups for jobs; None if nowhere.
     """
@@ -54,18 +62,22 @@ class Attempts:
         report: Report,
         reporter: Reporter,
         base: str | None = None,
+        noticed: Callable[[], None] = lambda: None,
     ) -> None:
         self._home = home
         self._grace_seconds = grace_seconds
         self._loop = loop
         self._report = report
         self._reporter = reporter
+        self._noticed = noticed
         self._spawner = Spawner()
-        self._limiter = Limiter(runner, base, loop, self.end)
+        self._limiter = Limiter(runner, base, loop, self.end, self.kill)
         self._running: dict[int, JobProcess] = {}
+        self._outlived: dict[JobProcess, _Exit] = {}
         self._ended: list[_Ended] = []
         self._unwatched: list[JobProcess] = []
         self._watching = Once(loop, self._watch_outputs)
+        self.survivors = Survivors(loop, self._outlived.__contains__, self._cannot_kill, self._conclude)
         self.free = list(reversed(workers))
         self.started = 0
         self.mean_seconds = LONG_SECONDS
@@ -76,15 +88,15 @@ class Attempts:
 
     @property
     def running(self) -> Collection[JobProcess]:
-        """The attempts whose command runs."""
-        return self._running.values()
+        """The attempts that have a process: their command runs, or something that it left can't be killed."""
+        return [*self._running.values(), *self._outlived] if self._outlived else self._running.values()
 
     def leases(self) -> list[Lease]:
         """Return the leases of all attempts, running or just ended, whose outcome is not yet reported."""
         return [*(running.lease for running in self.running), *(ended.running.lease for ended in self._ended)]
 
     def __bool__(self) -> bool:
-        return bool(self._running or self._ended)
+        return bool(self._running or self._outlived or self._ended)
 
     def is_ours(self, pid: int) -> bool:
         """Whether this is the leader of a running attempt."""
@@ -152,22 +164,46 @@ class Attempts:
                 return
             running = self._running.pop(ended.si_pid, None)
             if running is not None:
+                self._limiter.kill_group(running)
                 running.signal_group(signal.SIGKILL)
             try:
                 _, status, used = os.wait4(ended.si_pid, 0)
             except ChildProcessError:
                 continue  # the connecting thread started a server and reaped its own child first
             if running is not None:
-                if running.watched and running.output is not None:
-                    self._loop.forget(running.output)
-                    running.watched = False
-                self.free.append(running.worker)
-                self._ended.append(_Ended(running, status, used.ru_utime + used.ru_stime, self._loop.now))
+                self._exited(running, _Exit(status, used.ru_utime + used.ru_stime))
+
+    def _exited(self, running: JobProcess, how: _Exit) -> None:
+        """End the attempt, unless other processes of it live and another attempt must not start yet."""
+        orphans: set[int] = set()
+        if how.status or running.ending:
+            jobs = {other.lease.job_id.encode() for other in self.running}
+            orphans = self.survivors.new_orphans(self.is_ours, jobs)
+        self._outlived[running] = how
+        if running.ending is not process.LEASE_LOST and (orphans or running.group_lives()):
+            self.survivors.watch(running, orphans)
+        else:
+            self.survivors.forget(running)
+            self._conclude(running)
+
+    def _conclude(self, running: JobProcess) -> None:
+        how = self._outlived.pop(running)
+        if running.watched and running.output is not None:
+            self._loop.forget(running.output)
+            running.watched = False
+        self.free.append(running.worker)
+        self._ended.append(_Ended(running, how, self._loop.now))
+
+    def _cannot_kill(self, running: JobProcess) -> None:
+        assert running.unkillable is not None
+        running.note(f"{running.unkillable.words} can't be killed; this attempt ends when it exits")
+        self.survivors.tell()
+        self._noticed()
 
     def settle(self) -> bool:
         """Report the outcomes of reaped attempts. Returns whether there were any."""
         ended, self._ended = self._ended, []
-        for running, status, cpu_seconds, at in ended:
+        for running, (status, cpu_seconds), at in ended:
             if running.timer is not None:
                 running.timer.cancel()
             running.finish()
@@ -184,12 +220,19 @@ class Attempts:
 
     def end(self, running: JobProcess, ending: Ending) -> None:
         """Send SIGTERM now, and SIGKILL after the grace period."""
-        if running.pid not in self._running or running.ending is not None:
+        if self._running.get(running.pid) is not running or running.ending is not None:
             return
         running.ask_to_end(ending)
         if running.timer is not None:
             running.timer.cancel()
-        running.timer = self._loop.after(self._grace_seconds, partial(running.kill, ending))
+        running.timer = self._loop.after(self._grace_seconds, partial(self.kill, running, ending))
+
+    def kill(self, running: JobProcess, ending: Ending) -> None:
+        """SIGKILL all its processes; it ends when they are gone."""
+        if self._running.get(running.pid) is running:
+            self._limiter.kill_group(running)
+            running.kill(ending)
+            self.survivors.watch(running)
 
     def with_lease(self, job_id: str, fence: int) -> list[JobProcess]:
         """Return the attempts under exactly this lease: one or none."""

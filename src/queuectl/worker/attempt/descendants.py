@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Iterable
 from functools import partial
+from typing import NamedTuple
 
 _PR_SET_CHILD_SUBREAPER = 36
 _LINUX = sys.platform == "linux"
@@ -31,6 +32,13 @@ JOB_MARK = b"QUEUECTL_JOB_ID="
 HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
 """We can't read a process that has exited or belongs to another user. Any other error (no free file descriptor)
 says nothing about the process, so the caller must retry before it acts on the process."""
+
+
+class Strays(NamedTuple):
+    """Children that outlived their jobs: those that were killed, which the caller must reap, and other users'."""
+
+    killed: list[int]
+    immune: list[int]
 
 
 def become_subreaper() -> None:
@@ -52,19 +60,41 @@ def children() -> list[int]:
         return _children_by_scan()
 
 
-def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> list[int]:
-    """SIGKILL every child that outlived its job; return their pids, which the caller must reap.
+def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> Strays:
+    """SIGKILL every child that outlived its job.
 
     Spares those for which ``ours`` is true, those that belong to one of the ``running_jobs`` (a running job may
     leave a child to us), and the embedded server. They are our children and only we reap them, so their pids
     can't have been reused. When they die, their own children come to us: call again until none are left.
     Raises OSError if a child can't be checked now; it leaves unchecked children alone.
     """
-    strays = []
-    for pid in children():
-        if not (ours(pid) or _belongs(pid, ours, running_jobs) or _is_server(pid)) and _kill(pid):
-            strays.append(pid)
-    return strays
+    killed, immune = [], []
+    for pid in _strays(ours, running_jobs):
+        if not _is_server(pid) and _kill(pid):
+            killed.append(pid)
+        elif is_immune(pid):
+            immune.append(pid)
+    return Strays(killed, immune)
+
+
+def immune_strays(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> list[int]:
+    """Return the children that outlived their job and can't be killed. Raises OSError like `end_adopted`."""
+    return [pid for pid in _strays(ours, running_jobs) if is_immune(pid)]
+
+
+def is_immune(pid: int) -> bool:
+    """Whether a process is another user's, so that we can't kill it."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _strays(ours: Callable[[int], bool], running_jobs: Container[bytes]) -> list[int]:
+    return [pid for pid in children() if not (ours(pid) or _belongs(pid, ours, running_jobs))]
 
 
 def _belongs(pid: int, ours: Callable[[int], bool], running_jobs: Container[bytes]) -> bool:
@@ -181,5 +211,5 @@ def _kill(pid: int) -> bool:
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:
-        return False  # it is gone, or sudo made it another user's: not ours to kill
+        return False  # it is gone, or another user's
     return True

@@ -47,17 +47,23 @@ class Meter(Protocol):
 
 
 class Limiter:
-    """Stops jobs that exceed their limits; ``end`` stops one with a grace period.
+    """Stops jobs that exceed their limits: ``end`` stops one with a grace period, ``kill`` at once.
 
     ``base`` is where we can create control groups for jobs; None if nowhere.
     """
 
     def __init__(
-        self, runner: str, base: str | None, loop: Loop, end: Callable[[JobProcess, Ending], None]
+        self,
+        runner: str,
+        base: str | None,
+        loop: Loop,
+        end: Callable[[JobProcess, Ending], None],
+        kill: Callable[[JobProcess, Ending], None],
     ) -> None:
         self._runner = runner
         self._base = base
         self._end = end
+        self._kill = kill
         self._table = ProcessTable()
         self._prepared: JobGroup | None = None
         self._meters: dict[JobProcess, Meter] = {}
@@ -93,6 +99,11 @@ class Limiter:
             else:
                 self._meters[running] = self._groups[running] = group
             self._plan(FIRST_SECONDS)
+
+    def kill_group(self, running: JobProcess) -> None:
+        """Kill all processes in the job's control group, if it has one: other users' too."""
+        if running in self._groups:
+            self._groups[running].end()
 
     def ended(self, running: JobProcess, cpu_seconds: float) -> Ending | None:
         """Note that a job's leader has exited and what it used; return why the job failed if it broke a limit."""
@@ -152,7 +163,7 @@ class Limiter:
         except OSError:
             ended = True  # we can't search for them now, but can still kill the leader's group
         if ended:
-            running.kill(ending)
+            self._kill(running, ending)
         else:
             self._half_ended[running] = name
 

@@ -35,11 +35,18 @@ LEASE_LOST = Ending("")
 """Another worker may have the job: report nothing."""
 
 
+class Unkillable(NamedTuple):
+    """Processes that can't be killed: in words, and as ``pid:start,...`` with the kernel's start times."""
+
+    words: str
+    marks: str
+
+
 class JobProcess:
     """A running command. The runner's loop tells it about events; it never waits for anything."""
 
-    __slots__ = ("_open_log", "_room", "ending", "lease", "log", "output", "pid", "started_at", "timer", "watched",
-                 "worker")  # fmt: skip
+    __slots__ = ("_open_log", "_room", "ending", "leader_is_immune", "lease", "log", "output", "pid", "started_at",
+                 "timer", "unkillable", "watched", "worker")  # fmt: skip
 
     def __init__(
         self,
@@ -61,6 +68,9 @@ class JobProcess:
         self.started_at = started_at
         self.ending: Ending | None = None
         self.timer: Timer | None = None
+        self.unkillable: Unkillable | None = None
+        self.leader_is_immune = False
+        """Whether the command's own process can't be killed: then only its own exit ends it."""
 
     def read_output(self) -> bool:
         """Move the pipe's contents to the log; return False at the pipe's end."""
@@ -101,7 +111,23 @@ class JobProcess:
         try:
             os.killpg(self.pid, number)
         except OSError:
-            pass  # the last one has just exited
+            pass  # the last one has just exited, or none of them is ours to signal: see `survivors`
+
+    def group_lives(self) -> bool:
+        """Whether any process is in the group; also once the leader is reaped, as only signal 0 is sent."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except OSError:
+            pass  # all of them are another user's
+        return True
+
+    def note(self, text: str) -> None:
+        """Add a line of ours to the log."""
+        if self.log is None:
+            self.log = self._open_log(self.lease)
+        self.log.write(f"queuectl: {text}\n".encode("utf-8", "replace"))
 
     def finish(self) -> None:
         """After the leader and its group have exited: take the rest of the output, close pipe and log."""
@@ -126,21 +152,24 @@ class JobProcess:
             self.output = None
 
     def outcome(self, status: int, now: float) -> Outcome | None:
-        """Return the outcome to report for a wait status, or None; ``now`` is by the clock of ``started_at``."""
+        """Return the outcome to report for a wait status, or None; ``now`` is by the clock of ``started_at``.
+
+        A command that we could not stop has run to its own end: its result counts, and the job does not run again.
+        """
         duration = now - self.started_at
+        detail = f"{self.unkillable.words} could not be killed" if self.unkillable else ""
         ending = self.ending or self.overflow
-        if ending:
+        if ending and not (self.leader_is_immune and ending in (BY_DRAIN, BY_POOL_DEATH)):
             if not ending.verdict:
                 return None
             if ending.verdict == RETRY:
-                return failure(self.lease, None, ending.cause, duration=duration)
-            return Outcome(ending.verdict, None, ending.cause, duration=duration)
+                return failure(self.lease, None, ending.cause, detail, duration=duration)
+            return Outcome(ending.verdict, None, ending.cause, detail, duration)
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return Outcome(COMPLETED, 0, duration=duration)
-        if code < 0:
-            return failure(self.lease, 128 - code, cause.of_signal(-code), duration=duration)
-        return failure(self.lease, code, cause.of_exit(code), duration=duration)
+        why, shown = (cause.of_signal(-code), 128 - code) if code < 0 else (cause.of_exit(code), code)
+        return failure(self.lease, shown, why, detail, duration=duration)
 
 
 def failure(lease: Lease, exit_code: int | None, why: str, detail: str = "", *, duration: float = 0.0) -> Outcome:

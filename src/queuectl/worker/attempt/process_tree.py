@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -120,6 +120,23 @@ class ProcessTree:
         for pid, known in self._known.items():
             _send(pid, known, signal.SIGKILL)
         return True
+
+    def include(self, pids: Iterable[int]) -> None:
+        """Count these processes among the job's."""
+        processes = self._table.processes
+        self._known |= {pid: processes[pid] for pid in pids if pid in processes}
+
+    def known(self) -> Collection[int]:
+        """Return those that the last search found."""
+        return self._known
+
+    def kill_all(self) -> dict[int, Process]:
+        """SIGKILL all of them; return those that were alive."""
+        members = {pid: process for pid, process in self._members().items() if process.tasks}
+        self._known = members
+        for pid, process in members.items():
+            _send(pid, process, signal.SIGKILL)
+        return members
 
     def _stop_more(self) -> bool:
         """Stop the running ones; return whether there were any."""

@@ -38,5 +38,6 @@ class Sweeper:
         except OSError:
             self.plan()  # no free file descriptor to read them with
             return
-        if strays:
+        self._attempts.survivors.outlived(strays.immune)
+        if strays.killed:
             self.plan(AGAIN_SECONDS)

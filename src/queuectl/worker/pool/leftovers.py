@@ -21,16 +21,21 @@ def stop_leftovers(runners: Collection[str]) -> int:
     return descendants.end_marked(runners)
 
 
-def stop_orphans(is_ours: Callable[[int], bool]) -> None:
+def stop_orphans(is_ours: Callable[[int], bool]) -> list[int]:
     """Kill what a dead runner's jobs left to this process, now their parent, and the orphans of those in turn.
 
-    Spares children for which ``is_ours`` is true. Raises OSError if they can't be searched for now.
+    Spares children for which ``is_ours`` is true. Returns those that can't be killed, as they are another user's.
+    Raises OSError if they can't be searched for now.
     """
     deadline = time.monotonic() + STUCK_SECONDS
-    while orphans := set(descendants.end_adopted(is_ours)):
+    while True:
+        killed, immune = descendants.end_adopted(is_ours)
+        if not killed:
+            return immune
+        orphans = set(killed)
         while orphans and time.monotonic() < deadline:
             orphans = {pid for pid in orphans if os.waitpid(pid, os.WNOHANG)[0] == 0}
             if orphans:
                 time.sleep(0.002)
         if orphans:
-            return
+            return immune

@@ -147,7 +147,7 @@ class Jobs:
         """Stop the job: another runner has its lease now."""
         self._waiting = deque(lease for lease in self._waiting if (lease.job_id, lease.fence) != (job_id, fence))
         for running in self._attempts.with_lease(job_id, fence):
-            running.kill(process.LEASE_LOST)
+            self._attempts.kill(running, process.LEASE_LOST)
 
     def lose_all(self) -> None:
         """Kill all: their leases are about to expire. If the server returns first, the jobs are handed back."""
@@ -164,5 +164,5 @@ class Jobs:
         self._kill_all(process.BY_POOL_DEATH)
 
     def _kill_all(self, ending: process.Ending) -> None:
-        for running in self._attempts.running:
-            running.kill(ending)
+        for running in list(self._attempts.running):
+            self._attempts.kill(running, ending)

@@ -7,6 +7,8 @@ from functools import partial
 from typing import NamedTuple
 
 from queuectl.model.job import Lease
+from queuectl.model.worker import BUSY, DRAINING, IDLE, STUCK
+from queuectl.storage.calls.leases import Note, note_unkillable
 from queuectl.storage.calls.workers import Pulse as Answer
 from queuectl.storage.calls.workers import WorkerState, heartbeat
 from queuectl.storage.scripts import CHUNK
@@ -129,11 +131,20 @@ class Pulse:
             self._next_view.plan(VIEW_SECONDS)
 
     def _states(self) -> list[WorkerState]:
-        idle, busy = ("draining", "draining") if self._jobs.draining else ("idle", "busy")
+        idle, busy = (DRAINING, DRAINING) if self._jobs.draining else (IDLE, BUSY)
         states = [WorkerState(name, idle) for name in self._attempts.free]
         for running in self._attempts.running:
-            states.append(WorkerState(running.worker, busy, running.lease.job_id, running.lease.fence))
+            status = STUCK if running.unkillable else busy
+            states.append(WorkerState(running.worker, status, running.lease.job_id, running.lease.fence))
         return states
+
+    def _notes(self) -> list[Note]:
+        """What can't be killed. Sent with every beat: the last one may have been lost with its connection."""
+        return [
+            Note(running.lease.job_id, running.lease.fence, running.unkillable.marks, running.unkillable.words)
+            for running in self._attempts.running
+            if running.unkillable
+        ]
 
     def _send(
         self, connections: Connections, states: list[WorkerState], waiting: Sequence[Lease], *, whole: bool
@@ -150,6 +161,8 @@ class Pulse:
                 waiting=waiting if last else (),
             )
             connections.work.call(call, partial(self._answered, whole=whole and last))
+        if notes := self._notes():
+            connections.work.call(note_unkillable(self._sender.runner, notes), lambda _: None)
 
     def _plan(self) -> None:
         # Without a lease to renew, fewer heartbeats are enough to be known as alive.

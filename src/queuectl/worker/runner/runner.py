@@ -79,6 +79,7 @@ class Runner:
             self._ended,
             self._reporter,
             place.base,
+            self._show_soon,
         )
         # Each part knows only those before it.
         connector = self._connector = Connector(settings, loop)
@@ -125,13 +126,12 @@ class Runner:
         if signal.SIGCHLD in self._loop.signals:
             self._attempts.reap()
             self._start_waiting()  # first, so that the rest happens while the new processes run
-            if self._attempts.settle():
-                self._pulse.show_soon()
-                self._sweeper.plan()
+            self._settle()
         if signal.SIGTERM in self._loop.signals:
             self._finish(Phase.DRAINING)
         self._loop.timers.run_due(self._loop.now)
         self._start_waiting()
+        self._settle()
         if self._phases.now is not Phase.WORKING and not self._jobs and self._may_exit():
             return False
         if self._exchange.turn():
@@ -152,6 +152,14 @@ class Runner:
         return False
 
     # Jobs -----------------------------------------------------------------------------------------
+
+    def _show_soon(self) -> None:
+        self._pulse.show_soon()
+
+    def _settle(self) -> None:
+        if self._attempts.settle():
+            self._pulse.show_soon()
+            self._sweeper.plan()
 
     def _start_waiting(self) -> None:
         try:
@@ -213,9 +221,11 @@ class Runner:
             self._exchange.claim_again()
         if DRAIN in message:
             self._finish(Phase.DRAINING)
+            self._attempts.survivors.tell()
         if QUIT in message:
             self._finish(Phase.QUITTING)
             self._jobs.quit()
+            self._attempts.survivors.tell()
 
     def _abandon(self) -> None:
         """The pool was killed. If we were killed too, nobody could stop our jobs."""
