@@ -16,7 +16,17 @@ from typing import Any
 
 import pytest
 
-from cli import Answer, end_everything, environment, finish, program
+from cli import (
+    Answer,
+    children_of,
+    end_everything,
+    environment,
+    finish,
+    is_alive,
+    kill_at_once,
+    processes_of,
+    program,
+)
 from waiting import wait_until
 
 UID = 65_534
@@ -123,7 +133,7 @@ def test_no_attempt_starts_while_a_process_of_the_last_one_lives(person: Person)
     wait_until(lambda: person.is_unkillable(job_id))
     seen = person.show(job_id)
     assert seen["state"] == "processing"
-    assert "of root and 1 more can't be killed" in seen["reason"]
+    assert "can't be killed; the job runs until it exits" in seen["reason"]
     assert "can't be killed" in person.run("show", job_id).out
     assert "can't be killed" in person.run("status").out
     assert [worker["state"] for worker in person.workers()] == ["stuck"]
@@ -171,3 +181,72 @@ def test_what_left_the_session_delays_the_next_attempt_too(person: Person) -> No
     assert (person.folder / "starts").read_text() == "\n\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+
+
+def stay(person: Person) -> tuple[subprocess.Popen[bytes], str, list[int]]:
+    """Start a pool with two workers, a job whose processes can't be killed, and a job that can be run again."""
+    stubborn = person.enqueue("--timeout", "0.1", f"echo >>starts; {STUBBORN} & wait")
+    process = person.start("--count", "2")
+    wait_until(lambda: person.is_unkillable(stubborn))
+    return process, stubborn, [pid for pid in children_of(process.pid) if name_of(pid) == "queuectl-runner"]
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def starts(person: Person) -> int:
+    return len((person.folder / "starts").read_text().splitlines())
+
+
+def test_a_pool_holds_the_job_of_a_runner_that_was_killed(person: Person) -> None:
+    process, job_id, runners = stay(person)
+    other = person.enqueue("echo >>others; until [ -e gate ]; do sleep 0.02; done")
+    wait_until((person.folder / "others").exists)
+    for pid in runners:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: "of a runner that died can't be killed" in person.said())
+    wait_until(lambda: len((person.folder / "others").read_text().splitlines()) == 2)
+    wait_until(lambda: person.is_unkillable(job_id))
+    assert person.show(job_id)["state"] == "processing"
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: person.said().count("of a runner that died can't be killed") == 2)
+    assert starts(person) == 1
+    person.open_gate()
+    assert process.wait(20) == 0
+    assert person.show(other)["state"] == "completed"
+    again = person.show(job_id)
+    assert (again["state"], again["crashes"], starts(person)) == ("pending", 1, 1)
+
+
+def test_the_next_pool_holds_the_job_of_a_pool_that_was_killed(person: Person) -> None:
+    process, job_id, _ = stay(person)
+    kill_at_once([process.pid, *children_of(process.pid)])
+    process.wait()
+    following = person.start()
+    other = person.enqueue("true")
+    person.wait_for(other, "completed")
+    assert person.is_unkillable(job_id)
+    person.open_gate()
+    wait_until(lambda: not processes_of(job_id))
+    person.run("run", "true")  # cleans up after killed pools
+    person.wait_for(job_id, "completed")
+    assert starts(person) == 2
+    following.send_signal(signal.SIGTERM)
+    assert following.wait(20) == 0
+
+
+def test_a_runner_without_its_pool_stays_with_the_job(person: Person) -> None:
+    process, job_id, runners = stay(person)
+    process.kill()
+    process.wait()
+    wait_until(lambda: "is still running" in person.said())
+    following = person.start()
+    person.wait_for(person.enqueue("true"), "completed")
+    assert person.is_unkillable(job_id)
+    assert starts(person) == 1
+    person.open_gate()
+    wait_until(lambda: not any(is_alive(pid) for pid in runners))
+    assert person.show(job_id)["cause"] in ("timeout", "")
+    following.send_signal(signal.SIGTERM)
+    assert following.wait(20) == 0

@@ -12,10 +12,11 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage.calls import jobs
 from queuectl.storage.calls.jobs import Page
-from queuectl.storage.codec import LARGEST_TIME, job_from, mapping, worker_from
+from queuectl.storage.calls.leases import Held
+from queuectl.storage.codec import LARGEST_TIME, job_from, mapping, unkillable_from, worker_from
 from queuectl.storage.redis_storage import RedisStorage
 from queuectl.storage.scripts import CHUNK, JOBS
-from queuectl.storage.shapes import count, digits, either, fields, flag, row, score, text
+from queuectl.storage.shapes import count, digits, either, fields, flag, row, score, text, texts, texts_or_none
 
 _FIRST = either(row(), row(text, score))
 """The first entry of a sorted set."""
@@ -50,6 +51,23 @@ def page(storage: RedisStorage, states: Sequence[JobState], limit: int, after: s
         found = found.followed_by(more)
         if more.size < min(left, JOBS):
             break
+    return found
+
+
+def leases_of(storage: RedisStorage, runner: str) -> list[Held]:
+    """The leases of one runner, with what was noted about processes that can't be killed."""
+    index, names = storage.keys.index(JobState.PROCESSING.value), ("owner", "fence", "worker", "unkillable")
+    found = []
+    for start in range(0, storage.ask(count, "ZCARD", index), CHUNK):
+        ids = [job_id.decode() for job_id in storage.ask(texts, "ZRANGE", index, start, start + CHUNK - 1)]
+        replies = storage.ask_all(
+            [(texts_or_none, ("HMGET", storage.keys.job(job_id), *names)) for job_id in ids], raise_errors=False
+        )
+        for job_id, values in zip(ids, replies, strict=True):
+            if isinstance(values, list) and values[0] == runner.encode() and (values[1] or b"").isdigit():
+                fields = {name.encode(): value for name, value in zip(names, values, strict=True) if value}
+                worker = (values[2] or b"").decode("utf-8", "replace")
+                found.append(Held(job_id, int(values[1]), worker, *unkillable_from(fields)))
     return found
 
 

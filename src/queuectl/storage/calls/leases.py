@@ -78,26 +78,30 @@ def disown(runner: str, connection: int, known: Sequence[Lease | Invalid]) -> Ca
     return Call("disown", (runner, connection, *pairs), count, int)
 
 
-class Note(NamedTuple):
-    """A lease whose job has processes that can't be killed: as ``pid:start,...`` and in words."""
+class Held(NamedTuple):
+    """A lease whose job may have processes that can't be killed: as ``pid:start,...`` and in words."""
 
     job_id: str
     fence: int
+    worker: str
     marks: str
     words: str
 
 
-def note_unkillable(runner: str, notes: Sequence[Note]) -> Call[int]:
+def note_unkillable(runner: str, notes: Sequence[Held]) -> Call[int]:
     """Note that processes of these jobs can't be killed, as long as the runner has their leases."""
     arguments: list[str | bytes | int] = [runner]
     for note in notes:
         arguments += (note.job_id, note.fence, note.marks, note.words.encode("utf-8", "replace"))
-    return Call("unkillable", tuple(arguments), int)
+    return Call("unkillable", tuple(arguments), count, int)
 
 
-def recover(dead_runners: Sequence[str], skip: int = 0) -> Call[tuple[int, int]]:
-    """Free one chunk of the leases of dead runners; gives what to pass as ``skip`` next (-1: done) and how many."""
-    return Call("recover", (skip, CHUNK, *dead_runners), _RECOVERED, tuple)
+def recover(dead_runners: Sequence[str], skip: int = 0, spare: Sequence[str] = ()) -> Call[tuple[int, int]]:
+    """Free one chunk of the leases of dead runners, except for the jobs ``spare``.
+
+    Gives what to pass as ``skip`` next (-1: done) and how many were freed.
+    """
+    return Call("recover", (skip, CHUNK, len(spare), *spare, *dead_runners), _RECOVERED, tuple)
 
 
 def _lease(reply: Any) -> bool:

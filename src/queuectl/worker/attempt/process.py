@@ -36,10 +36,10 @@ LEASE_LOST = Ending("")
 
 
 class Unkillable(NamedTuple):
-    """Processes that can't be killed: in words, and as ``pid:start,...`` with the kernel's start times."""
+    """Processes that can't be killed: as ``pid:start,...`` with the kernel's start times, and in words."""
 
-    words: str
     marks: str
+    words: str
 
 
 class JobProcess:

@@ -186,11 +186,12 @@ class ProcessTree:
 
 def _look() -> Iterator[tuple[int, Process]]:
     for name in os.listdir("/proc"):
-        if name.isdigit() and (process := _process(int(name))) is not None:
+        if name.isdigit() and (process := read_process(int(name))) is not None:
             yield int(name), process
 
 
-def _process(pid: int) -> Process | None:
+def read_process(pid: int) -> Process | None:
+    """Return what /proc says about a process; None if it is gone or hidden."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             fields = file.read().rpartition(b")")[2].split()
@@ -206,7 +207,7 @@ def _send(pid: int, known: Process, number: signal.Signals) -> None:
 
 
 def _is_same(pid: int, known: Process) -> bool:
-    process = _process(pid)
+    process = read_process(pid)
     return process is not None and process.started == known.started
 
 

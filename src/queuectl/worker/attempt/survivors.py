@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
 from queuectl.worker.attempt import descendants
 from queuectl.worker.attempt.process import JobProcess, Unkillable
-from queuectl.worker.attempt.process_tree import Process, ProcessTable, ProcessTree
+from queuectl.worker.attempt.process_tree import ProcessTable, ProcessTree, read_process
 from queuectl.worker.loop import Loop, Once
 from queuectl.worker.report import Reporter
 
@@ -134,7 +134,7 @@ class Survivors:
         if not immune and self._loop.now - watched.since > STUCK_SECONDS:
             immune = sorted(alive)
         if immune and not running.unkillable:
-            running.unkillable = Unkillable(_in_words(immune), _marks(immune, alive))
+            running.unkillable = describe(immune)
             running.leader_is_immune = running.pid in immune and not exited
             self._noticed(running)
 
@@ -143,14 +143,33 @@ class Survivors:
         self._gone(running)
 
 
-def _in_words(pids: list[int]) -> str:
-    """Describe processes: ``process 4711 (sleep) of root and 2 more``."""
+def describe(pids: Sequence[int]) -> Unkillable:
+    """Describe these processes, for people and for those who clean up after us."""
+    found = {pid: read_process(pid) for pid in pids[:MOST_MARKS]}
+    marks = ",".join(f"{pid}:{process.started}" for pid, process in found.items() if process)
+    return Unkillable(marks, _in_words(pids))
+
+
+def pids_of(marks: str) -> set[int]:
+    """Return the pids in ``pid:start,...``."""
+    return {int(pid) for pid, _, _ in (mark.partition(":") for mark in marks.split(",")) if pid.isdigit()}
+
+
+def living(marks: str) -> set[int]:
+    """Return those of the marked processes that are still alive."""
+    found = set()
+    for mark in marks.split(","):
+        pid, _, started = mark.partition(":")
+        process = read_process(int(pid)) if pid.isdigit() else None
+        if process and process.tasks and str(process.started) == started:
+            found.add(int(pid))
+    return found
+
+
+def _in_words(pids: Sequence[int]) -> str:
+    """``process 4711 (sleep) of root and 2 more``."""
     first, more = pids[0], len(pids) - 1
     return f"process {first} ({_name(first)}) of {_owner(first)}" + (f" and {more} more" if more else "")
-
-
-def _marks(pids: list[int], alive: dict[int, Process]) -> str:
-    return ",".join(f"{pid}:{alive[pid].started}" for pid in pids[:MOST_MARKS])
 
 
 def _name(pid: int) -> str:

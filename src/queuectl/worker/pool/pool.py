@@ -64,7 +64,7 @@ class Pool:
         self._before: set[int] = set()  # children that we had before there was a pool
         self._record = RecordFile(settings, self._host, options)
         self._guardian = Guardian()
-        self._cleanup = Cleanup(self._storage, self._guardian, self._reporter, self._is_ours)
+        self._cleanup = Cleanup(self._storage, self._host, self._guardian, self._reporter, self._is_ours)
         self._maintenance = Maintenance(settings, self._host, self._let_go)
         self._members = Members(
             settings,
@@ -101,9 +101,9 @@ class Pool:
         return self._members.exit_code
 
     def _work(self, signals: int) -> None:
-        """Start all runners, and stay until they have exited."""
+        """Start all runners, and stay until they have exited and no job of theirs lives."""
         self._members.start()
-        while self._members:
+        while self._members or self._cleanup.holds_leases:
             self._wait(signals, max(0.0, min(part.due for part in self._timed) - time.monotonic()))
             for part in self._timed:
                 part.turn()
@@ -155,6 +155,7 @@ class Pool:
         else:
             self._phases.enter(Phase.QUITTING)
             self._members.tell(QUIT)
+        self._cleanup.tell()
 
     def _reap(self) -> None:
         while True:

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 from queuectl.server.paths import private_folder
@@ -120,9 +120,12 @@ def take_stopped(settings: Settings, host: str) -> Iterator[PoolRecord]:
     return _take(settings, host, stopped=True)
 
 
-def take_dead(settings: Settings, host: str) -> Iterator[PoolRecord]:
-    """Yield the records of pools that were killed on this host; delete each before the next."""
-    return _take(settings, host, stopped=False)
+def take_dead(settings: Settings, host: str, kept: Container[int] = ()) -> Iterator[PoolRecord]:
+    """Yield the records of pools that were killed on this host; delete each before the next.
+
+    Leaves the record of a pool whose pid is in ``kept`` by then.
+    """
+    return _take(settings, host, stopped=False, kept=kept)
 
 
 def wait_for_marks(settings: Settings, host: str) -> None:
@@ -167,7 +170,7 @@ def works_here(settings: Settings, worker: str) -> bool:
     return False
 
 
-def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecord]:
+def _take(settings: Settings, host: str, *, stopped: bool, kept: Container[int] = ()) -> Iterator[PoolRecord]:
     folder = pools_folder(settings)
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
@@ -190,7 +193,8 @@ def _take(settings: Settings, host: str, *, stopped: bool) -> Iterator[PoolRecor
                 os.unlink(path)
             elif record is not None and _is_ours(record, settings, host, stopped):
                 yield record
-                os.unlink(path)
+                if record.pid not in kept:
+                    os.unlink(path)
         except BlockingIOError:
             continue
         finally:

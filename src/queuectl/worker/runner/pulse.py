@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from queuectl.model.job import Lease
 from queuectl.model.worker import BUSY, DRAINING, IDLE, STUCK
-from queuectl.storage.calls.leases import Note, note_unkillable
+from queuectl.storage.calls.leases import Held, note_unkillable
 from queuectl.storage.calls.workers import Pulse as Answer
 from queuectl.storage.calls.workers import WorkerState, heartbeat
 from queuectl.storage.scripts import CHUNK
@@ -138,10 +138,10 @@ class Pulse:
             states.append(WorkerState(running.worker, status, running.lease.job_id, running.lease.fence))
         return states
 
-    def _notes(self) -> list[Note]:
+    def _notes(self) -> list[Held]:
         """What can't be killed. Sent with every beat: the last one may have been lost with its connection."""
         return [
-            Note(running.lease.job_id, running.lease.fence, running.unkillable.marks, running.unkillable.words)
+            Held(*(running.lease.job_id, running.lease.fence, running.worker), *running.unkillable)
             for running in self._attempts.running
             if running.unkillable
         ]
