@@ -387,6 +387,48 @@ def test_the_second_signal_puts_jobs_back_without_counting_an_attempt(queue: Red
     assert queue.r.lrange("queuectl:jobs", 0, -1)[0] == third, "what had waited its turn stays in front"
 
 
+def test_sigquit_stops_at_once_and_counts_nothing(queue: RedisStorage) -> None:
+    with pool(queue, grace=60) as process:
+        job_id = enqueue("sleep 100")
+        wait_for(queue, job_id, PROCESSING)
+        for pid in (*runners_of(process), process.pid):  # as a terminal does at Ctrl-\\
+            os.kill(pid, signal.SIGQUIT)
+        assert finish(process).code == 0
+    back = job(queue, job_id)
+    assert (back.state, back.attempts, back.crashes) == (PENDING, 0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM])
+def test_signals_without_a_meaning_do_no_harm(queue: RedisStorage, number: int) -> None:
+    with pool(queue) as process:
+        job_id = enqueue(HELD)
+        wait_for(queue, job_id, PROCESSING)
+        before = runners_of(process)
+        for pid in (*before, process.pid):
+            os.kill(pid, number)
+        Path("gate").touch()
+        wait_for(queue, job_id, COMPLETED)
+        assert runners_of(process) == before
+    assert job(queue, job_id).crashes == 0
+
+
+def test_a_runner_that_does_not_answer_is_reported_and_killed_at_the_second_signal(queue: RedisStorage) -> None:
+    with pool(queue, "--lease", "3600", grace=1) as process:
+        job_id = enqueue("kill -STOP $PPID; sleep 1000")
+        wait_until(lambda: [worker["state"] for worker in workers()] == ["silent"], timeout=40)
+        assert "frozen" in run("status").out
+        process.send_signal(signal.SIGTERM)
+        waiting = spawn("worker", "stop", "--wait")
+        wait_until(lambda: queue.r.get("queuectl:stop_signal") == "true")
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert finish(process).code == 0
+        assert finish(waiting).code == 0
+    back = job(queue, job_id)
+    assert (back.state, back.crashes) == (PENDING, 1)
+    assert processes_of(job_id) == []
+
+
 def test_a_drained_pool_hands_on_what_it_had_claimed_ahead(queue: RedisStorage) -> None:
     with pool(queue) as process:
         run("enqueue", "--from", "-", stdin=b"true\n" * 200)  # short ones, so that some are claimed ahead

@@ -13,12 +13,15 @@ from typing import NoReturn
 
 from queuectl.errors import QueuectlError
 from queuectl.logs import retention
+from queuectl.model.worker import SILENT
 from queuectl.options import Retention
 from queuectl.settings import Settings
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.jobs import prune
+from queuectl.storage.calls.workers import WorkerState, heartbeat
 from queuectl.storage.scripts import CHUNK
 from queuectl.worker.pool.cleanup import clean_up_dead_pools
+from queuectl.worker.runner.runner import Place
 
 FIRST_SECONDS = 2.0
 PERIOD_SECONDS = 30.0
@@ -40,14 +43,17 @@ This host removes the logs of jobs that it removes at once; this is for jobs tha
 class Maintenance:
     """Runs a round now and then, in a child process: the pool itself must never wait for server or disk.
 
-    ``forked`` is called in the child, to close whatever signals that the pool is alive.
-    Part of a pool, `Timed`.
+    ``forked`` is called in the child, to close whatever signals that the pool is alive. ``silent`` returns the
+    runners that do not answer. Part of a pool, `Timed`.
     """
 
-    def __init__(self, settings: Settings, host: str, forked: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, host: str, forked: Callable[[], None], silent: Callable[[], list[Place]]
+    ) -> None:
         self.due = math.inf
         self._pid = 0
         self._forked = forked
+        self._silent = silent
         self._settings = settings
         self._host = host
         self._next_sweep = math.inf
@@ -62,6 +68,10 @@ class Maintenance:
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
+
+    def hurry(self) -> None:
+        """Start the next round now."""
+        self.due = time.monotonic()
 
     def turn(self) -> None:
         """Start a round, if one is due and none is running."""
@@ -96,6 +106,7 @@ class Maintenance:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(LONGEST_SECONDS)
             self._forked()
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,6 +122,8 @@ class Maintenance:
 
     def _round(self, sweep: bool) -> None:
         storage = RedisStorage(settings=self._settings)
+        for place in self._silent():
+            _report_silence(storage, place)
         clean_up_dead_pools(self._settings, storage, self._host)
         removed = [""] * CHUNK
         while len(removed) == CHUNK:
@@ -121,3 +134,15 @@ class Maintenance:
             sweeper.sweep(time.time())
             while sweeper.position:
                 sweeper.sweep(time.time())
+
+
+def _report_silence(storage: RedisStorage, place: Place) -> None:
+    """Keep the workers of a runner that does not answer known to the server. Their leases end all the same."""
+    for start in range(0, len(place.workers), CHUNK):
+        call = heartbeat(
+            *(place.name, place.host, place.pool_pid),
+            lease_seconds=PERIOD_SECONDS,
+            life_seconds=round(3 * PERIOD_SECONDS),
+            workers=[WorkerState(worker, SILENT) for worker in place.workers[start : start + CHUNK]],
+        )
+        storage.run(call)

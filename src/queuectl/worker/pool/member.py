@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from queuectl.worker.runner.messages import RESUMED, STOPPING
+from queuectl.worker.runner.messages import PING, RESUMED, STOPPING
 from queuectl.worker.runner.runner import Place
 
 CRASHED = 70
@@ -28,6 +29,10 @@ class Member:
         self.share = share
         self.stopping = False
         """Whether it has said that it obeys the stop signal and only finishes its jobs."""
+        self.asked_at: float | None = None
+        """Since when it owes us an answer; None if it doesn't."""
+        self.is_silent = False
+        """Whether it has owed us an answer for long."""
         self._started_at = time.monotonic()
         self._socket, theirs = socket.socketpair()
         try:
@@ -66,6 +71,8 @@ class Member:
             said = self._socket.recv(64)
         except OSError:
             return b""
+        if said:
+            self.asked_at = None
         for byte in said:
             if byte in STOPPING + RESUMED:
                 self.stopping = byte in STOPPING
@@ -77,6 +84,17 @@ class Member:
             self._socket.send(message)
         except OSError:
             pass  # it has just exited
+
+    def ask(self, now: float, *, anew: bool = False) -> None:
+        """Have it say that it can answer, unless it owes us that already; with ``anew``, count from now."""
+        if self.asked_at is None:
+            self.tell(PING)
+        if self.asked_at is None or anew:
+            self.asked_at = now
+
+    def kill(self) -> None:
+        """SIGKILL it. It is our child, so its pid can't have been reused."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close the socket: the runner has exited, or this is another child of the pool, which must not hold it."""

@@ -104,6 +104,10 @@ class Members:
         """Return the running ones."""
         return self._running.values()
 
+    def silent(self) -> list[Place]:
+        """Return those that do not answer."""
+        return [member.place for member in self._running.values() if member.is_silent]
+
     @property
     def any_at_rest(self) -> bool:
         """Whether the stop signal stopped any runner that could be started again."""

@@ -31,9 +31,11 @@ from queuectl.worker.pool.maintenance import Maintenance
 from queuectl.worker.pool.members import Members
 from queuectl.worker.pool.phase import ALLOWED, Phase
 from queuectl.worker.pool.record import RecordFile
+from queuectl.worker.pool.roll_call import RollCall
 from queuectl.worker.pool.signals import ORDERS, catch_signals
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import DRAIN, QUIT
+from queuectl.worker.runner.runner import Place
 from queuectl.worker.service import Timed
 from queuectl.worker.title import POOL, set_title
 
@@ -65,7 +67,7 @@ class Pool:
         self._record = RecordFile(settings, self._host, options)
         self._guardian = Guardian()
         self._cleanup = Cleanup(self._storage, self._host, self._guardian, self._reporter, self._is_ours)
-        self._maintenance = Maintenance(settings, self._host, self._let_go)
+        self._maintenance = Maintenance(settings, self._host, self._let_go, self._silent)
         self._members = Members(
             settings,
             options,
@@ -77,7 +79,10 @@ class Pool:
             self._cleanup,
             ready,
         )
-        self._timed: list[Timed] = [self._guardian, self._cleanup, self._maintenance, self._members]
+        self._roll_call = RollCall(self._members, self._phases, options.grace_seconds, self._maintenance.hurry)
+        self._timed: list[Timed] = [
+            *(self._guardian, self._cleanup, self._maintenance, self._members, self._roll_call)
+        ]
 
     def run(self) -> int:
         """Start the runners and stay until the last has exited; return the exit code."""
@@ -93,6 +98,7 @@ class Pool:
         clean_up_dead_pools(self._settings, self._storage, self._host)
         self._cleanup.start()
         self._maintenance.start()
+        self._roll_call.start()
         self._work(signals)
         while self._taken_back():
             self._work(signals)
@@ -143,17 +149,21 @@ class Pool:
             if number == signal.SIGHUP and self._phases.now in (Phase.DRAINING, Phase.QUITTING):
                 continue  # the terminal is gone; that doesn't count as a second signal
             if number in ORDERS:
-                self._drain_or_quit()
+                self._obey(at_once=number == signal.SIGQUIT)
         self._reap()
 
-    def _drain_or_quit(self) -> None:
-        if self._phases.enter(Phase.DRAINING):
-            if os.isatty(2):
-                os.write(2, b"\n")  # the terminal has just printed ^C
+    def _obey(self, *, at_once: bool) -> None:
+        """Drain; at a second signal, or ``at_once``, quit."""
+        is_first = self._phases.enter(Phase.DRAINING)
+        if is_first and os.isatty(2):
+            os.write(2, b"\n")  # the terminal has just printed ^C
+        if is_first and not at_once:
             Reporter.say("finishing the running jobs; a second signal puts them back into the queue at once")
             self._members.tell(DRAIN)
         else:
-            self._phases.enter(Phase.QUITTING)
+            if self._phases.enter(Phase.QUITTING):
+                Reporter.say("stopping the running jobs; they go back to the queue")
+                self._roll_call.hurry()
             self._members.tell(QUIT)
         self._cleanup.tell()
 
@@ -173,6 +183,10 @@ class Pool:
         """Whether a child belongs to this pool or existed before it."""
         known = pid in self._members or pid in self._before
         return known or self._guardian.is_process(pid) or self._maintenance.is_process(pid)
+
+    def _silent(self) -> list[Place]:
+        """Return the runners that do not answer."""
+        return self._members.silent()
 
     def _let_go(self) -> None:
         """Call in the maintenance child, whose life must not keep the pool looking alive."""

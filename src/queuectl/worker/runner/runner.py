@@ -26,7 +26,7 @@ from queuectl.worker.runner.lease_guard import LeaseGuard
 from queuectl.worker.runner.lease_time import LeaseTime
 from queuectl.worker.runner.mailbox import Mailbox
 from queuectl.worker.runner.membership import Membership
-from queuectl.worker.runner.messages import CLAIM, DRAIN, EMPTY, QUIT, READY, RESUMED, STOPPING
+from queuectl.worker.runner.messages import ALIVE, CLAIM, DRAIN, EMPTY, PING, QUIT, READY, RESUMED, STOPPING
 from queuectl.worker.runner.phase import ALLOWED, EXIT_CODES, Phase
 from queuectl.worker.runner.pulse import Pulse, Sender
 from queuectl.worker.runner.results import Results
@@ -217,6 +217,8 @@ class Runner:
             message = b""  # the pool was killed before it read our message
         if not message:
             self._abandon()
+        if PING in message:
+            self._tell_pool(ALIVE)
         if CLAIM in message:
             self._exchange.claim_again()
         if DRAIN in message:
