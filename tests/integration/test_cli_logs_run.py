@@ -268,7 +268,8 @@ def test_run_into_a_pipe_that_closes(queue: RedisStorage) -> None:
     with pool(queue):
         script = f"{program()} run 'yes | head -c 3000000' | head -n 1"
         done = subprocess.run(["bash", "-c", script], capture_output=True, check=True)
-        assert (done.stdout, done.stderr) == (b"y\n", b"")
+        assert done.stdout == b"y\n"
+        assert b"That does not stop the job" in done.stderr
         (job_id,) = [each["id"] for each in run("list", "--json").objects]
         wait_for(queue, job_id, JobState.COMPLETED)
 
@@ -341,3 +342,18 @@ def test_run_tells_that_its_worker_died(queue: RedisStorage, tmp_path: Path) -> 
         assert without_colours(messages.readline()) == "--- attempt 1 ---\n"
         (tmp_path / "go").touch()
         assert finish(process)[:2] == (0, b"begun\nbegun\n")
+
+
+def test_run_says_that_its_job_outlives_the_reader_of_its_output(queue: RedisStorage, tmp_path: Path) -> None:
+    with pool(queue):
+        command = "echo one; until [ -e gate ]; do echo more; sleep 0.02; done"
+        with spawn("run", command, cwd=tmp_path) as running:
+            assert stdout_of(running).readline() == b"one\n"
+            stdout_of(running).close()
+            assert running.wait(20) == 141
+            assert running.stderr is not None
+            (said,) = running.stderr.read().decode().splitlines()
+        (job_id,) = (found["id"] for found in run("list", "--json").objects)
+        assert said.endswith(f"That does not stop the job: queuectl logs -f {job_id[:8]}")
+        (tmp_path / "gate").touch()
+        wait_for(queue, job_id, JobState.COMPLETED)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
-import sys
 from typing import Any
 
 import click
@@ -95,8 +93,9 @@ class Program(Noun):
             click.echo("", err=True)
             ctx.exit(130)
         except BrokenPipeError:
-            # The reader has closed the pipe (`queuectl list | head`). Python would complain again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            from queuectl.cli.screens.terminal import give_up_output
+
+            give_up_output()  # the reader has closed the pipe (`queuectl list | head`)
             ctx.exit(0)
 
 

@@ -39,6 +39,11 @@ def style(text: str, colour: str | None, *, err: bool = False, bold: bool = Fals
     return click.style(text, fg=colour, bold=bold)
 
 
+def give_up_output() -> None:
+    """Drop what is not printed yet, as nobody reads it: Python would try again at exit, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(value: Any) -> None:
     """Print one object on one line. Bytes that are not text become escaped surrogates, as in os.fsdecode."""
     click.echo(json.dumps(value))
