@@ -6,123 +6,27 @@ The workers are an unprivileged user's. Their jobs become root through a setuid 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cli import (
-    Answer,
-    children_of,
-    end_everything,
-    environment,
-    finish,
-    is_alive,
-    kill_at_once,
-    processes_of,
-    program,
-)
+from cli import children_of, is_alive, kill_at_once, processes_of
+from person import BECOME, Person, a_person, is_possible
 from waiting import wait_until
 
-UID = 65_534
+pytestmark = pytest.mark.skipif(not is_possible(), reason="only root can make a setuid program for another user")
 
-AS_PERSON = (
-    *("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"),
-    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),  # Python may be in root's home
-)
-
-BECOME = "./become --reuid 0 --regid 0 --clear-groups"
 STUBBORN = f"""{BECOME} sh -c 'trap "" TERM; touch up; until [ -e gate ]; do sleep 0.02; done'"""
 """It becomes root, ignores SIGTERM, and exits once there is a gate."""
 
 
-class Person:
-    """An unprivileged user with a state folder, in a folder where root may write too."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-
-    def spawn(self, *words: str, **options: Any) -> subprocess.Popen[bytes]:
-        env = environment({"QUEUECTL_HOME": str(self.home), "HOME": str(self.folder)})
-        return subprocess.Popen([*AS_PERSON, program(), *words], cwd=self.folder, env=env, **options)
-
-    def run(self, *words: str, code: int | None = 0) -> Answer:
-        answer = finish(self.spawn(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
-        assert code is None or answer.code == code, answer
-        return answer
-
-    def enqueue(self, *words: str) -> str:
-        return self.run("enqueue", *words).out.strip()
-
-    def show(self, job_id: str) -> dict[str, Any]:
-        return self.run("show", job_id, "--json").object
-
-    def is_unkillable(self, job_id: str) -> bool:
-        return bool(self.show(job_id)["cause"] == "unkillable")
-
-    def start(self, *options: str) -> subprocess.Popen[bytes]:
-        """Start a pool whose messages go to a file."""
-        with open(self.folder / "said", "ab") as said:
-            process = self.spawn("worker", "start", "--grace", "0.2", *options, stderr=said)
-        wait_until(lambda: self.workers() or process.poll() is not None)
-        return process
-
-    def said(self) -> str:
-        return (self.folder / "said").read_text()
-
-    def workers(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.run("status", "--json").object["workers"]
-        return found
-
-    def open_gate(self) -> None:
-        (self.folder / "gate").touch()
-
-    def wait_for(self, job_id: str, state: str) -> dict[str, Any]:
-        wait_until(lambda: self.show(job_id)["state"] == state)
-        return self.show(job_id)
-
-
-def is_possible() -> bool:
-    """Whether another user can run this program, and become root with a setuid one."""
-    if os.geteuid() != 0 or not shutil.which("setpriv"):
-        return False
-    try:
-        subprocess.run([*AS_PERSON, program(), "--version"], cwd="/", check=True, capture_output=True)
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return True
-
-
-pytestmark = pytest.mark.skipif(not is_possible(), reason="only root can make a setuid program for another user")
-
-
 @pytest.fixture
 def person() -> Iterator[Person]:
-    folder = Path(tempfile.mkdtemp(prefix="queuectl-person-"))
-    folder.chmod(0o777)
-    one = Person(folder)
-    one.home.mkdir(0o700)
-    os.chown(one.home, UID, UID)
-    become = folder / "become"
-    shutil.copy(str(shutil.which("setpriv")), become)
-    become.chmod(0o4755)
-    try:
-        answer = subprocess.run(
-            [*BECOME.split(), "id", "-ru"], cwd=folder, user=UID, capture_output=True, check=False
-        )
-        if answer.stdout.strip() != b"0":
-            pytest.skip("setuid programs have no effect in this folder")
+    with a_person() as one:
         yield one
-    finally:
-        end_everything(one.home)
-        one.run("server", "stop", code=None)
-        shutil.rmtree(folder)
 
 
 def test_no_attempt_starts_while_a_process_of_the_last_one_lives(person: Person) -> None:

@@ -14,6 +14,7 @@ from queuectl.settings import Settings
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.pool.record import pools_folder
 from queuectl.worker.report import Reporter
+from queuectl.worker.shortage import CANNOT_START, explained
 
 # Not -m: that would first import from the current directory, whatever is there.
 _PROGRAM = "import sys; sys.path[:] = filter(None, sys.path); from queuectl.__main__ import main; main()"
@@ -31,6 +32,11 @@ def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[st
     ``environ`` becomes the environment of the pool, and so of its jobs.
     Raises QueuectlError with the pool's last messages if it exits instead.
     """
+    with explained(CANNOT_START):
+        return _start_detached(settings, options, environ)
+
+
+def _start_detached(settings: Settings, options: PoolOptions, environ: Mapping[str, str]) -> int:
     path = os.path.join(pools_folder(settings), "messages.log")
     fresh = os.O_TRUNC if os.path.exists(path) and os.path.getsize(path) > MESSAGES_BYTES else 0
     messages = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | fresh, 0o600)
@@ -53,11 +59,18 @@ def start_detached(settings: Settings, options: PoolOptions, environ: Mapping[st
             process.returncode = 0  # it outlives us; this object must not wait for it
             return process.pid
         process.wait()
-        said = os.pread(messages, 4096, start).decode("utf-8", "replace").strip()
-        raise QueuectlError(f"The workers could not be started: {said or 'they exited at once'}")
+        said = os.pread(messages, 1 << 16, start).decode("utf-8", "replace")
+        raise QueuectlError(f"{CANNOT_START}: {_gist(said) or 'they exited at once'}")
     finally:
         os.close(ready)
         os.close(messages)
+
+
+def _gist(said: str) -> str:
+    """Return the first and the last message: what went wrong, and what came of it."""
+    texts = [line.rpartition(" queuectl: ")[2] for line in said.splitlines() if line.strip()]
+    texts = [text.removeprefix("Error: ").removeprefix(f"{CANNOT_START}: ") for text in texts]
+    return "; ".join(dict.fromkeys([*texts[:1], *texts[-1:]]))
 
 
 def _command(options: PoolOptions, announce: int) -> list[str]:

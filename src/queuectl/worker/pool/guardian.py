@@ -19,6 +19,7 @@ import time
 import queuectl
 from queuectl.worker.pool.guardian_process import LAST_WORD
 from queuectl.worker.report import Reporter
+from queuectl.worker.shortage import in_words
 
 _PACKAGES = os.path.dirname(os.path.dirname(os.path.abspath(queuectl.__file__)))
 
@@ -104,7 +105,7 @@ class Guardian:
                 cwd="/",
             )
         except OSError as error:
-            Reporter.say(f"the guardian can't be started: {error.strerror}")
+            Reporter.say(f"the guardian can't be started: {in_words(error)}")
             self.due = time.monotonic() + PAUSE_SECONDS
             return
         self.due = math.inf

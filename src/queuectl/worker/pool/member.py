@@ -10,8 +10,10 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import PING, RESUMED, STOPPING
 from queuectl.worker.runner.runner import Place
+from queuectl.worker.shortage import in_words, is_shortage
 
 CRASHED = 70
 """Exit code of a runner that failed with a traceback."""
@@ -51,8 +53,11 @@ class Member:
         try:
             self.close()
             code = run(descriptor)
-        except BaseException:
-            traceback.print_exc()
+        except BaseException as error:
+            if isinstance(error, OSError) and is_shortage(error):
+                Reporter.say(f"a runner can't work: {in_words(error)}")
+            else:
+                traceback.print_exc()
         finally:
             os._exit(code)
 

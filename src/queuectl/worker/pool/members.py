@@ -19,6 +19,7 @@ from queuectl.worker.pool.restarts import Restarts, Share
 from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import CLAIM, DRAIN, DRAINED, EMPTY, READY, REFUSED, STOPPED
 from queuectl.worker.runner.runner import Place, Runner
+from queuectl.worker.shortage import in_words
 from queuectl.worker.tally import COUNTED, Tally
 
 QUICK_DEATH_SECONDS = 5.0
@@ -197,7 +198,7 @@ class Members:
         try:
             member = self._fork(name, share)
         except OSError as error:
-            Reporter.say(f"no runner could be started ({error.strerror}); trying again in a moment")
+            Reporter.say(f"no runner could be started ({in_words(error)}); trying again in a moment")
             self._guardian.forget(name)
             self._restarts.plan(share, RESTART_SECONDS)
             return

@@ -37,6 +37,7 @@ from queuectl.worker.report import Reporter
 from queuectl.worker.runner.messages import DRAIN, QUIT
 from queuectl.worker.runner.runner import Place
 from queuectl.worker.service import Timed
+from queuectl.worker.shortage import CANNOT_START, explained
 from queuectl.worker.title import POOL, set_title
 
 FIXED_DESCRIPTORS = 100
@@ -87,6 +88,17 @@ class Pool:
     def run(self) -> int:
         """Start the runners and stay until the last has exited; return the exit code."""
         began = time.monotonic()
+        with explained(CANNOT_START):
+            signals = self._start()
+        self._work(signals)
+        while self._taken_back():
+            self._work(signals)
+        self._stop()
+        self._reporter.sum_up(tally.in_words(self._members.totals, time.monotonic() - began))
+        return self._members.exit_code
+
+    def _start(self) -> int:
+        """Prepare everything but the runners; return the descriptor of signals."""
         set_title(POOL)
         self._before = set(descendants.children())
         signals = catch_signals()
@@ -99,12 +111,7 @@ class Pool:
         self._cleanup.start()
         self._maintenance.start()
         self._roll_call.start()
-        self._work(signals)
-        while self._taken_back():
-            self._work(signals)
-        self._stop()
-        self._reporter.sum_up(tally.in_words(self._members.totals, time.monotonic() - began))
-        return self._members.exit_code
+        return signals
 
     def _work(self, signals: int) -> None:
         """Start all runners, and stay until they have exited and no job of theirs lives."""

@@ -19,6 +19,7 @@ from queuectl.settings import Settings
 from queuectl.storage.connect import server_url
 from queuectl.worker.options import PoolOptions
 from queuectl.worker.report import Reporter
+from queuectl.worker.shortage import in_words
 
 INVALID_SECONDS = 60.0
 """How long we leave an unreadable record alone: its pool may be writing it right now."""
@@ -103,7 +104,7 @@ class RecordFile:
         try:
             self._write()
         except OSError as error:  # a full disk must not stop the running jobs
-            Reporter.say(f"the pool's record can't be written: {error.strerror}")
+            Reporter.say(f"the pool's record can't be written: {in_words(error)}")
 
     def _write(self) -> None:
         fields = {**self._record._asdict(), "options": self._record.options._asdict()}

@@ -31,6 +31,7 @@ from queuectl.worker.runner.phase import ALLOWED, EXIT_CODES, Phase
 from queuectl.worker.runner.pulse import Pulse, Sender
 from queuectl.worker.runner.results import Results
 from queuectl.worker.service import Service
+from queuectl.worker.shortage import in_words
 from queuectl.worker.tally import Tally
 from queuectl.worker.title import RUNNER, set_title
 
@@ -166,7 +167,7 @@ class Runner:
             if self._jobs.start_waiting():
                 self._pulse.show_soon()
         except OSError as error:
-            self._reporter.say(f"no process could be started ({error.strerror}); trying again in a second")
+            self._reporter.say(f"no process could be started ({in_words(error)}); trying again in a second")
             self._jobs.take_none_for(NO_ROOM_SECONDS)
             self._loop.after(NO_ROOM_SECONDS, self._exchange.claim_again)
 
