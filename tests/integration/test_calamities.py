@@ -23,7 +23,7 @@ from queuectl.settings import load
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.workers import overview
 from queuectl.worker.runner.connections import Connections
-from servers import TcpServer
+from servers import TcpServer, running
 from steps import beat, look
 from waiting import wait_until
 
@@ -250,3 +250,17 @@ def test_leases_of_a_dead_runner_are_freed_once_the_server_is_back(line: Proxy) 
         line.heal()
         wait_until(lambda: show(job_id)["status"] == "completed", 30)
         assert show(job_id)["crashes"] == 1
+
+
+def test_a_server_that_closes_silent_connections_keeps_those_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(binary.find().path, "--timeout", "1") as server:
+        monkeypatch.setenv("QUEUECTL_REDIS_URL", server.url)
+        with overheard_pool() as (_, said), closing(RedisStorage(server.url)) as storage:
+
+            def ages() -> list[int]:
+                """Of the connections that do not wait in a BLPOP: without pings, none lives for three seconds."""
+                clients = storage.r.client_list()  # type: ignore[no-untyped-call]
+                return [int(one["age"]) for one in clients if one["cmd"] in ("ping", "evalsha", "eval")]
+
+            wait_until(lambda: max(ages(), default=0) >= 4)
+            assert "connected to the server again" not in said()

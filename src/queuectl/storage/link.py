@@ -54,6 +54,11 @@ class Link:
         """Whether `flush` has something to do."""
         return bool(self._outbox) or self.connection.wants_write
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call waits for an answer."""
+        return not self._sent
+
     def fileno(self) -> int:
         """Return the descriptor to watch."""
         return self.connection.fileno()

@@ -6,6 +6,7 @@ work has come. They are separate because a busy runner must not take the token f
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -16,6 +17,7 @@ from typing import Protocol
 
 from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.settings import Settings
+from queuectl.storage.client import Connection
 from queuectl.storage.connect import open_connection, server_url
 from queuectl.storage.link import Link
 from queuectl.storage.shapes import text
@@ -37,7 +39,10 @@ class Connections:
     """Three open links."""
 
     def __init__(self, settings: Settings) -> None:
-        self.work = Link(open_connection(settings), settings.namespace)
+        connection = open_connection(settings)
+        self.idle_seconds = _idle_seconds(connection)
+        """After how long the server closes a connection that is silent; infinite for never."""
+        self.work = Link(connection, settings.namespace)
         self._socket = None if settings.redis_url else server_url(settings).path
         self._socket_then = self._socket_now()
         self.control = Link(open_connection(settings), settings.namespace)
@@ -75,6 +80,14 @@ class Connections:
         """Close all three."""
         for link in self.descriptors:
             link.close()
+
+
+def _idle_seconds(connection: Connection) -> float:
+    """Return after how long the server closes a silent connection; infinite for never, and if we may not ask."""
+    (reply,) = connection.exchange([("CONFIG", "GET", "timeout")])
+    if isinstance(reply, list) and len(reply) == 2 and isinstance(reply[1], bytes) and reply[1].isdigit():
+        return float(reply[1]) or math.inf
+    return math.inf
 
 
 class Listener(Protocol):

@@ -22,6 +22,7 @@ from queuectl.worker.runner.connections import Connector
 from queuectl.worker.runner.environments import Environments
 from queuectl.worker.runner.exchange import Exchange
 from queuectl.worker.runner.jobs import Jobs
+from queuectl.worker.runner.keep_alive import KeepAlive
 from queuectl.worker.runner.lease_guard import LeaseGuard
 from queuectl.worker.runner.lease_time import LeaseTime
 from queuectl.worker.runner.mailbox import Mailbox
@@ -101,7 +102,8 @@ class Runner:
             self,
         )
         guard = LeaseGuard(lease_time, loop, jobs, pulse)
-        self._services: list[Service] = [connector, pulse, guard]
+        keep_alive = KeepAlive(loop, connector)
+        self._services: list[Service] = [connector, pulse, guard, keep_alive]
         self._sweeper = Sweeper(loop, attempts, lambda: connector.connecting)
         self._next_claim = Once(loop, exchange.claim_again)
 
