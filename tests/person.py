@@ -32,6 +32,7 @@ class Person:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self._pools: list[subprocess.Popen[bytes]] = []
 
     def spawn(self, *words: str, within: Sequence[str] = (), **options: Any) -> subprocess.Popen[bytes]:
         """Start `queuectl WORDS`, by another program if ``within`` names one."""
@@ -56,8 +57,16 @@ class Person:
         """Start a pool whose messages go to a file."""
         with open(self.folder / "said", "ab") as said:
             process = self.spawn("worker", "start", "--grace", "0.2", *options, stderr=said)
+        self._pools.append(process)
         wait_until(lambda: self.workers() or process.poll() is not None)
         return process
+
+    def leave(self) -> None:
+        """Kill all processes, and stop the server."""
+        end_everything(self.home)
+        for process in self._pools:
+            process.wait()
+        self.run("server", "stop", code=None)
 
     def said(self) -> str:
         return (self.folder / "said").read_text()
@@ -104,6 +113,5 @@ def a_person() -> Iterator[Person]:
             pytest.skip("setuid programs have no effect in this folder")
         yield one
     finally:
-        end_everything(one.home)
-        one.run("server", "stop", code=None)
+        one.leave()
         shutil.rmtree(folder)

@@ -46,9 +46,22 @@ def test_no_attempt_starts_while_a_process_of_the_last_one_lives(person: Person)
     assert "can't kill it" in person.run("cancel", job_id).out
     assert (person.folder / "starts").read_text() == "\n"
     person.open_gate()
-    cancelled = person.wait_for(job_id, "cancelled")
+    person.wait_for(job_id, "cancelled")
     assert (person.folder / "starts").read_text() == "\n"
-    assert cancelled["cause"] == "timeout"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+
+
+def test_a_cancelled_job_says_that_it_could_not_be_killed(person: Person) -> None:
+    job_id = person.enqueue(f"{STUBBORN}; echo end")
+    process = person.start()
+    wait_until((person.folder / "up").exists)
+    person.run("cancel", job_id)
+    wait_until(lambda: person.is_unkillable(job_id))
+    person.open_gate()
+    cancelled = person.wait_for(job_id, "cancelled")
+    assert cancelled["cause"] == "cancelled"
+    assert "could not be killed" in cancelled["reason"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
@@ -89,7 +102,7 @@ def test_what_left_the_session_delays_the_next_attempt_too(person: Person) -> No
 
 def stay(person: Person) -> tuple[subprocess.Popen[bytes], str, list[int]]:
     """Start a pool with two workers, a job whose processes can't be killed, and a job that can be run again."""
-    stubborn = person.enqueue("--timeout", "0.1", f"echo >>starts; {STUBBORN} & wait")
+    stubborn = person.enqueue("--timeout", "0.5", f"echo >>starts; {STUBBORN} & wait")
     process = person.start("--count", "2")
     wait_until(lambda: person.is_unkillable(stubborn))
     return process, stubborn, [pid for pid in children_of(process.pid) if name_of(pid) == "queuectl-runner"]
@@ -131,11 +144,11 @@ def test_the_next_pool_holds_the_job_of_a_pool_that_was_killed(person: Person) -
     other = person.enqueue("true")
     person.wait_for(other, "completed")
     assert person.is_unkillable(job_id)
+    assert starts(person) == 1
     person.open_gate()
     wait_until(lambda: not processes_of(job_id))
     person.run("run", "true")  # cleans up after killed pools
     person.wait_for(job_id, "completed")
-    assert starts(person) == 2
     following.send_signal(signal.SIGTERM)
     assert following.wait(20) == 0
 

@@ -15,7 +15,7 @@ def test_an_unknown_error_is_shown(monkeypatch: pytest.MonkeyPatch, capfd: pytes
         raise ZeroDivisionError("of all things")
 
     monkeypatch.setattr(Maintenance, "_round", fail)
-    maintenance = Maintenance(settings.load(), "host", lambda: None)
+    maintenance = Maintenance(settings.load(), "host", lambda: None, list)
     maintenance.due = 0.0
     maintenance.turn()
     pid, _ = os.wait()

@@ -54,8 +54,8 @@ def page(storage: RedisStorage, states: Sequence[JobState], limit: int, after: s
     return found
 
 
-def leases_of(storage: RedisStorage, runner: str) -> list[Held]:
-    """The leases of one runner, with what was noted about processes that can't be killed."""
+def leases(storage: RedisStorage) -> list[tuple[str, Held]]:
+    """All leases, each with its runner, and with what was noted about processes that can't be killed."""
     index, names = storage.keys.index(JobState.PROCESSING.value), ("owner", "fence", "worker", "unkillable")
     found = []
     for start in range(0, storage.ask(count, "ZCARD", index), CHUNK):
@@ -64,10 +64,12 @@ def leases_of(storage: RedisStorage, runner: str) -> list[Held]:
             [(texts_or_none, ("HMGET", storage.keys.job(job_id), *names)) for job_id in ids], raise_errors=False
         )
         for job_id, values in zip(ids, replies, strict=True):
-            if isinstance(values, list) and values[0] == runner.encode() and (values[1] or b"").isdigit():
+            if isinstance(values, list) and (values[1] or b"").isdigit():
                 fields = {name.encode(): value for name, value in zip(names, values, strict=True) if value}
-                worker = (values[2] or b"").decode("utf-8", "replace")
-                found.append(Held(job_id, int(values[1]), worker, *unkillable_from(fields)))
+                runner, worker = (
+                    fields.get(name, b"").decode("utf-8", "replace") for name in (b"owner", b"worker")
+                )
+                found.append((runner, Held(job_id, int(values[1]), worker, *unkillable_from(fields))))
     return found
 
 

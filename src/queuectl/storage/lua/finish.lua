@@ -18,7 +18,7 @@ local function record(job, to, exit_code, cause, detail, duration, worker, delay
   local moment, score = 'finished_at', NOW
   if leave(job, to) == 'failed' then
     moment, score = 'next_retry_at', stamp(now + delay)
-  elseif job.to == 'cancelled' then
+  elseif job.to == 'cancelled' and cause ~= 'cancelled' then
     cause, detail = 'cancelled', ''  -- whatever the killed command ended with
   end
   if cause ~= '' or detail ~= '' then

@@ -129,7 +129,8 @@ class Cleanup:
 
     def _free_leases(self) -> None:
         try:
-            suspects = find_suspects(self._storage, [dead.runner for dead in self._dead], self._immune)
+            names = [dead.runner for dead in self._dead]
+            suspects = find_suspects(self._storage, self._host, names, self._immune)
             for dead in list(self._dead):
                 release(self._storage, dead, suspects[dead.runner], self._immune)
                 if not suspects[dead.runner]:
@@ -148,9 +149,9 @@ def clean_up_dead_pools(settings: Settings, storage: RedisStorage, host: str) ->
         except OSError as error:
             Reporter.say(f"processes that pool {pool.pid} left can't be looked for yet ({error.strerror})")
             return  # the record stays, for the next maintenance round
-        marks = [held.marks for runner in pool.runners for held in reads.leases_of(storage, runner)]
+        marks = [held.marks for runner, held in reads.leases(storage) if runner in pool.runners]
         immune = [pid for each in marks for pid in living(each)]
-        suspects = find_suspects(storage, pool.runners, immune)
+        suspects = find_suspects(storage, host, pool.runners, immune)
         freed = 0
         for runner in pool.runners:
             workers = [f"{runner}-{number}" for number in range(1, pool.options.workers + 1)]
@@ -161,19 +162,25 @@ def clean_up_dead_pools(settings: Settings, storage: RedisStorage, host: str) ->
             Reporter.say(f"pool {pool.pid} was killed: {freed} jobs put back, {killed} processes killed")
 
 
-def find_suspects(storage: RedisStorage, runners: Sequence[str], immune: Collection[int]) -> dict[str, list[Held]]:
-    """Return, for each of these dead runners, the jobs to which ``immune`` processes belong.
+def find_suspects(
+    storage: RedisStorage, host: str, runners: Sequence[str], immune: Collection[int]
+) -> dict[str, list[Held]]:
+    """Return, for each of these dead runners of this host, the jobs to which ``immune`` processes belong.
 
     If it is not known of each process whose it is, these are all jobs of these runners.
     """
     if not immune:
         return {runner: [] for runner in runners}
-    leases = {runner: reads.leases_of(storage, runner) for runner in runners}
-    marked = {held: pids_of(held.marks).intersection(immune) for each in leases.values() for held in each}
-    explained = set[int]().union(*marked.values())
-    if not explained.issuperset(immune):
-        return leases
-    return {runner: [held for held in each if marked[held]] for runner, each in leases.items()}
+    marked = [
+        (runner, held, pids_of(held.marks).intersection(immune))
+        for runner, held in reads.leases(storage)
+        if runner.startswith(f"{host}-")
+    ]
+    explained = set[int]().union(*(pids for _, _, pids in marked)).issuperset(immune)
+    return {
+        name: [held for runner, held, pids in marked if runner == name and (pids or not explained)]
+        for name in runners
+    }
 
 
 def release(storage: RedisStorage, dead: Dead, suspects: list[Held], immune: Collection[int]) -> int:
