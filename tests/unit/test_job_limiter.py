@@ -197,3 +197,18 @@ def test_a_group_that_lost_its_controllers_is_looked_at(
     assert job.wait() == -signal.SIGKILL
     assert limiter.ended(running, 0.0) is None
     assert (group / "cgroup.kill").read_text() == "1", "what is left in it is still ended"
+
+
+def test_a_control_group_is_killed_whoever_its_processes_belong_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signals don't reach another user's process; the kernel kills it for the owner of its group."""
+    monkeypatch.setattr(cgroup, "_write", lambda path, text: Path(path).write_text(text))
+    limiter = Limiter("runner", str(tmp_path), Looks().loop, unexpected, unexpected)
+    limited, unlimited = job_process(lease(memory=1 << 30), 1), job_process(lease("cd34"), 2)
+    assert limiter.prepare(limited.lease) is not None
+    limiter.began(limited)
+    limiter.kill_group(unlimited)
+    limiter.kill_group(limited)
+    (group,) = tmp_path.iterdir()
+    assert (group / "cgroup.kill").read_text() == "1"
