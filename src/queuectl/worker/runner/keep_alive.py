@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from queuectl.storage.shapes import word
 from queuectl.worker.loop import Loop
 from queuectl.worker.runner.connections import Connections, Connector
 from queuectl.worker.timers import Timer
@@ -44,5 +45,5 @@ class KeepAlive:
             return
         for link in connections.descriptors:
             if link.is_idle:
-                link.command(("PING",), lambda _: None)
+                link.command(("PING",), word(b"PONG"), lambda _: None)
         self._next = self._loop.after(connections.idle_seconds / 2, self._ping)
