@@ -59,6 +59,7 @@ CALLS: dict[str, tuple[Call[Any], list[Any]]] = {
     "resume": (workers.resume(), [1]),
     "retire": (workers.retire("host-1", []), [1]),
     "stop": (workers.stop(), [3]),
+    "unkillable": (leases.note_unkillable("host-1", [leases.Held(ID, 1, "host-1-1", "7:9", "pid 7")]), [1]),
     "watch": (jobs.watch(ID), [b"dead"]),
 }
 """A call of each script, and replies that it gives."""
