@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from queuectl.cli.screens.summary import sentence
-from queuectl.manager.status import Status
+from queuectl.manager.status import Status, read_status
 from queuectl.manager.workers import LONGEST_PAUSE_SECONDS, Workers
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
@@ -45,12 +47,26 @@ def test_nothing_is_waited_for_where_no_worker_is(valkey_storage: RedisStorage) 
 def status(workers: int, activity: Activity, **jobs: int) -> Status:
     counts = {state: jobs.get(state.value, 0) for state in JobState}
     some = [WorkerInfo(f"w-{number}", "idle", "", "host", 1, 0.0, 0.0) for number in range(workers)]
-    return Status(counts, some, False, [], activity)
+    return Status(counts, some, False, [], activity, Counter(w=counts[JobState.PROCESSING]))
 
 
 def test_jobs_that_are_claimed_ahead_count_as_waiting() -> None:
     found = status(4, Activity(100.0), processing=35, pending=10)
     assert (found.running, found.claimed, found.waiting) == (4, 31, 41)
+
+
+def test_the_leases_of_another_runner_do_not_run_on_idle_workers(valkey_storage: RedisStorage) -> None:
+    add(valkey_storage, 9)
+    claim(valkey_storage, 3, runner="elsewhere")
+    beat(valkey_storage, WorkerState("pool-1", "idle"), WorkerState("pool-2", "idle"))
+    found = read_status(valkey_storage)
+    assert (found.running, found.claimed, found.waiting) == (0, 3, 9)
+    claim(valkey_storage, 1, runner="pool")
+    found = read_status(valkey_storage)
+    assert (found.running, found.claimed) == (1, 3), "its worker's record shows it only after a moment"
+    claim(valkey_storage, 4, runner="pool")
+    found = read_status(valkey_storage)
+    assert (found.running, found.claimed, found.waiting) == (2, 6, 7)
 
 
 def test_a_status_is_one_sentence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from queuectl.model.lifecycle import JobState
@@ -22,20 +23,23 @@ class Status(NamedTuple):
     stopped: bool
     set_aside: list[str]
     activity: Activity
+    leases: Counter[str]
 
     @property
     def running(self) -> int:
         """Jobs that run at this moment.
 
-        The server counts leases. A runner of short jobs holds a few more than it has workers, and starts them
-        as soon as one is free; so what exceeds the number of workers waits.
+        ``leases`` counts the leases of each runner. A runner of short jobs holds more than it has workers, and
+        starts them as soon as one is free, so what exceeds the number of its workers waits. The workers' records
+        would not do: they leave out jobs of less than a moment, so a pool at full speed would look idle.
         """
-        return min(self.jobs[JobState.PROCESSING], len(self.workers))
+        places = Counter(worker.runner for worker in self.workers)
+        return sum(min(count, self.leases[runner]) for runner, count in places.items())
 
     @property
     def claimed(self) -> int:
-        """Jobs that are leased and do not run: claimed ahead, or left behind by workers that are gone."""
-        return self.jobs[JobState.PROCESSING] - self.running
+        """Jobs that are leased and do not run: claimed ahead, or held by a runner that has no worker here."""
+        return max(0, self.jobs[JobState.PROCESSING] - self.running)
 
     @property
     def waiting(self) -> int:
@@ -78,4 +82,4 @@ def read_status(storage: RedisStorage) -> Status:
     """The status now."""
     seen = storage.run(overview())
     workers = sorted(reads.workers(storage, seen.workers))
-    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage))
+    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), reads.leases(storage))

@@ -27,3 +27,8 @@ class WorkerInfo(NamedTuple):
     pid: int
     started_at: float
     heartbeat: float
+
+    @property
+    def runner(self) -> str:
+        """The name of the runner it belongs to: ``web1-3fa2c1`` for ``web1-3fa2c1-2``."""
+        return self.name.rpartition("-")[0]
