@@ -18,9 +18,6 @@ from queuectl.storage.calls.workers import Pulse, WorkerState, heartbeat
 from queuectl.storage.codec import mapping
 from queuectl.storage.scripts import CHUNK, Call, source
 
-MAX_CRASHES = 5
-"""Workers that may die under one job; `test_key_names` holds it to the scripts."""
-
 SCHEMA = int(re.search(rb"LAYOUT = (\d+)", source("enqueue"))[1])  # type: ignore[index]
 """The version of the layout that the scripts write."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import MAX_CRASHES, JobState
 from queuectl.model.retry import RetryPolicy
 
 from .history import Attempt, History
@@ -19,7 +19,6 @@ from .nemesis import FREEZES
 from .overlaps import overlaps
 from .system import LEASE_SECONDS
 
-MAX_CRASHES = 5
 ORDER_SECONDS = LEASE_SECONDS
 """So much later may a job begin than one that was due after it: so long may a runner that is held up keep it."""
 

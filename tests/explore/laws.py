@@ -11,9 +11,8 @@ from functools import cache
 from typing import NamedTuple
 
 from queuectl.model import outcome as verdicts
-from queuectl.model.lifecycle import FINAL, TRANSITIONS, JobState
+from queuectl.model.lifecycle import FINAL, MAX_CRASHES, TRANSITIONS, JobState
 from queuectl.storage import keys
-from steps import MAX_CRASHES
 
 from .clients import UP, Result
 from .records import INDEXES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from cli import (
     counts,
     enqueue,
     finish,
+    is_alive,
     job,
     on_terminal,
     pool,
@@ -28,8 +30,10 @@ from cli import (
     without_colours,
 )
 from queuectl.model.lifecycle import JobState
+from queuectl.server import binary
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls.workers import overview
+from servers import running
 from waiting import wait_until
 
 THREE_ATTEMPTS = ("--max-retries", "2", "--backoff-base", "0", 'echo "attempt $QUEUECTL_ATTEMPT"; exit 1')
@@ -42,6 +46,18 @@ def stdout_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
 
 def burst() -> None:
     assert run("worker", "start", "--burst").code == 0
+
+
+def kill_server() -> None:
+    """SIGKILL the embedded server."""
+    pid = run("server", "status", "--json").object["pid"]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not is_alive(pid))
+
+
+def subscribers(storage: RedisStorage, job_id: str) -> int:
+    """How many follow a job."""
+    return int(storage.ask("PUBSUB", "SHARDNUMSUB", storage.keys.done(job_id))[1])
 
 
 # Logs ---------------------------------------------------------------------------------------------
@@ -357,3 +373,62 @@ def test_run_says_that_its_job_outlives_the_reader_of_its_output(queue: RedisSto
         assert said.endswith(f"That does not stop the job: queuectl logs -f {job_id[:8]}")
         (tmp_path / "gate").touch()
         wait_for(queue, job_id, JobState.COMPLETED)
+
+
+# An outage ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_run_outlasts_a_server_that_is_killed(queue: RedisStorage, tmp_path: Path, code: int) -> None:
+    script = f"cd {tmp_path}; echo begun; until [ -e go ]; do sleep 0.02; done; echo over; exit {code}"
+    process = spawn("run", "--max-retries", "0", script)
+    assert stdout_of(process).readline() == b"begun\n"
+    kill_server()
+    (tmp_path / "go").touch()
+    answer = finish(process)
+    assert (answer.code, answer.raw) == (code, b"over\n")
+    assert "Traceback" not in answer.err
+
+
+def test_following_outlasts_a_server_that_is_killed_again_and_again(queue: RedisStorage, tmp_path: Path) -> None:
+    script = "cd {}; echo begun; until [ -e {} ]; do sleep 0.02; done; echo {}"
+    ids = [enqueue(script.format(tmp_path, name, name)) for name in "ab"]
+    with pool(queue, count=2):
+        process = spawn("logs", "-f", *ids)
+        out = stdout_of(process)
+        for name in "ab":
+            while out.readline() != b"begun\n":
+                pass
+            kill_server()
+            (tmp_path / name).touch()
+        answer = finish(process)
+        assert answer.code == 0
+        assert b"b\n" in answer.raw
+        assert "Traceback" not in answer.err
+    queue.close()
+
+
+def test_following_gives_up_when_its_patience_ends(queue: RedisStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(binary.find().path) as server:
+        monkeypatch.setenv("QUEUECTL_REDIS_URL", server.url)
+        job_id = enqueue("true")
+        process = spawn("logs", "-f", "--patience", "0.2", job_id)
+        storage = RedisStorage(server.url)
+        wait_until(lambda: subscribers(storage, job_id) == 1)
+        storage.close()
+    answer = finish(process)
+    assert answer.code == 69
+    assert answer.err.startswith("Error: ")
+
+
+def test_patience_needs_following(queue: RedisStorage) -> None:
+    assert "it goes with --follow" in run("logs", enqueue("true"), "--patience", "5", code=2).err
+
+
+def test_many_jobs_are_followed_over_two_connections(named_queue: RedisStorage) -> None:
+    ids = run("enqueue", "--from", "-", stdin=b"true\n" * 1_100).lines
+    process = spawn("logs", "-f", *ids)
+    wait_until(lambda: subscribers(named_queue, ids[-1]) == 1)
+    run("queue", "clear")
+    answer = finish(process)
+    assert (answer.code, answer.err.count("is cancelled")) == (1, 1_100)

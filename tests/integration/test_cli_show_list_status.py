@@ -10,11 +10,11 @@ from itertools import chain, pairwise
 import pytest
 
 from cli import counts, enqueue, on_terminal, pool, run, show, wait_for, without_colours
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import MAX_CRASHES, JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls.workers import overview
-from steps import MAX_CRASHES, add_one, claim, complete, fail, finish, make_dead
+from steps import add_one, claim, complete, fail, finish, make_dead
 from waiting import wait_until
 
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"

@@ -30,11 +30,10 @@ from cli import (
 from queuectl.errors import ServerUnreachable
 from queuectl.logs.layout import DEFAULT_LIMIT_BYTES
 from queuectl.model.job import Job
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import MAX_CRASHES, JobState
 from queuectl.server.embedded import EmbeddedServer
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls.workers import overview
-from steps import MAX_CRASHES
 from waiting import wait_until
 
 CANCELLED, COMPLETED, DEAD = JobState.CANCELLED, JobState.COMPLETED, JobState.DEAD

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from queuectl.model.lifecycle import TRANSITIONS, JobState
+from queuectl.model.lifecycle import MAX_CRASHES, TRANSITIONS, JobState
 from queuectl.model.outcome import CRASHED, HANDED_BACK, RETRY
-from steps import MAX_CRASHES
 
 
 @dataclass

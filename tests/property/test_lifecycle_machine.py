@@ -21,13 +21,13 @@ from lifecycle_model import Modelled
 
 import steps
 from queuectl.model.job import Lease
-from queuectl.model.lifecycle import FINAL, JobState
+from queuectl.model.lifecycle import FINAL, MAX_CRASHES, JobState
 from queuectl.model.outcome import CANCELLED, COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY, Outcome
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import jobs, leases, workers
 from queuectl.storage.calls.workers import overview
 from servers import Server
-from steps import EXPIRED, LONG, MAX_CRASHES, add_as, beat, claim, fields_of, ids_in, key, look, prune, runner_of
+from steps import EXPIRED, LONG, add_as, beat, claim, fields_of, ids_in, key, look, prune, runner_of
 
 EXAMPLES = 5_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 60
 STEPS = 40

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import MAX_CRASHES, JobState
 from queuectl.storage import RedisStorage, config, keys
 from queuectl.storage.calls import workers
 from queuectl.storage.calls.workers import WorkerState
 from queuectl.storage.keys import Keys
 from queuectl.storage.scripts import names, source
-from steps import MAX_CRASHES, add, beat, claim, fail, make_dead
+from steps import add, beat, claim, fail, make_dead
 
 TABLE_ROW = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}\S", re.MULTILINE)
 NAME = re.compile(r"prefix \.\. '([^']+)'")

@@ -6,7 +6,7 @@ import pytest
 
 import steps
 from queuectl.model.cause import in_short
-from queuectl.model.lifecycle import JobState
+from queuectl.model.lifecycle import MAX_CRASHES, JobState
 from queuectl.model.outcome import COMPLETED, CRASHED, DEAD, HANDED_BACK, RETRY
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.workers import WorkerState, overview
@@ -14,7 +14,6 @@ from queuectl.storage.scripts import CHUNK
 from steps import (
     EXPIRED,
     LONG,
-    MAX_CRASHES,
     add,
     add_one,
     beat,

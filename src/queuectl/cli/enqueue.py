@@ -12,10 +12,10 @@ from queuectl.cli.command_line import command_line
 from queuectl.cli.enqueue_lines import Addition
 from queuectl.cli.lines import read_commands
 from queuectl.cli.options import job_options, json_option
-from queuectl.cli.screens.messages import note
+from queuectl.cli.screens.messages import note, say_that_it_waits
 from queuectl.cli.screens.terminal import is_terminal, print_ids
 from queuectl.cli.screens.values import SHORT_ID
-from queuectl.errors import InvalidInput, NotYetSafe, ServerUnreachable
+from queuectl.errors import InvalidInput, NotYetSafe
 
 
 class CommandWithDashes(click.Command):
@@ -89,7 +89,7 @@ def enqueue_command(
     from queuectl.options import JobOptions
 
     wishes = JobOptions(**options)
-    on_wait = _say_that_it_waits if wait_for_server else None
+    on_wait = say_that_it_waits if wait_for_server else None
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
@@ -141,10 +141,6 @@ def _make_durable(app: App) -> None:
             f"Added, but not yet safe: {doubt}.",
             "It will run all the same; adding it again would run it twice. See: queuectl config show",
         )
-
-
-def _say_that_it_waits(error: ServerUnreachable) -> None:
-    note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
 
 
 def _say_what_next(app: App, follow: str) -> None:

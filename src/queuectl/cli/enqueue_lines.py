@@ -11,7 +11,7 @@ from queuectl.cli.interrupts import Interrupts, held_back
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import is_terminal, print_ids
 from queuectl.cli.screens.values import quantity
-from queuectl.errors import QueuectlError, ServerUnreachable
+from queuectl.errors import QueuectlError
 
 if TYPE_CHECKING:
     from queuectl.manager.queue_manager import OnWait
@@ -38,7 +38,7 @@ class Addition:
     def run(self, on_wait: OnWait | None) -> None:
         """Add all of them; see `QueueManager` for ``on_wait``."""
 
-        def wait(error: ServerUnreachable) -> None:
+        def wait(error: QueuectlError) -> None:
             self._interrupts.at_once = True
             if on_wait is not None:
                 on_wait(error)

@@ -10,6 +10,7 @@ from queuectl.cli.each import each_id
 from queuectl.cli.follow import Output, follow_jobs
 from queuectl.cli.no_output import say_why_none
 from queuectl.cli.options import json_option
+from queuectl.cli.patience import patience_option
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import SHORT_ID
@@ -28,6 +29,7 @@ from queuectl.model.lifecycle import JobState
 @click.option("--all", "every", is_flag=True, help="The output of every attempt, with a heading each.")
 @click.option("--tail", "-n", type=WholeNumber(0), metavar="N", help="Only the last N lines.")
 @click.option("--raw", is_flag=True, help="Keep control characters, even on a terminal.")
+@patience_option
 @json_option
 @pass_app
 @click.pass_context
@@ -40,6 +42,7 @@ def logs_command(
     every: bool,
     tail: int | None,
     raw: bool,
+    patience: float | None,
     as_json: bool,
 ) -> None:
     """Print what jobs wrote to their stdout and stderr.
@@ -56,6 +59,8 @@ def logs_command(
     """
     if follow and every:
         raise click.UsageError("--follow goes with --tail, not with --all.")
+    if patience is not None and not follow:
+        raise click.UsageError("--patience says how long to wait for the server: it goes with --follow.")
     out = Output(raw, headings=len(job_ids) > 1)
     found: list[str] = []
 
@@ -80,7 +85,7 @@ def logs_command(
 
     code = each_id(job_ids, show)
     if follow and found and not as_json:
-        code = follow_jobs(app, found, out, attempt=attempt, last_lines=tail) or code
+        code = follow_jobs(app, found, out, patience=patience, attempt=attempt, last_lines=tail) or code
     ctx.exit(code)
 
 

@@ -10,6 +10,7 @@ from queuectl.cli.app import App, pass_app
 from queuectl.cli.command_line import command_line
 from queuectl.cli.enqueue import CommandWithDashes, command_bytes, warn_of_piped_input
 from queuectl.cli.options import job_options
+from queuectl.cli.patience import patience_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import give_up_output
 from queuectl.cli.screens.values import SHORT_ID, quantity
@@ -31,9 +32,18 @@ EXIT_NO_READER = 141
 @click.argument("words", nargs=-1, required=True, metavar="COMMAND", type=click.UNPROCESSED)
 @job_options
 @click.option("--raw", is_flag=True, help="Keep control characters of the output, even on a terminal.")
+@patience_option
 @pass_app
 @click.pass_context
-def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bool, **options: Any) -> None:
+def run_command(
+    ctx: click.Context,
+    app: App,
+    /,
+    words: tuple[str, ...],
+    raw: bool,
+    patience: float | None,
+    **options: Any,
+) -> None:
     """Enqueue a job, follow its output, and exit with its exit code.
 
     \b
@@ -45,6 +55,7 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
     job; until then it also runs the other waiting jobs. Like any worker's, its jobs see only a few of this shell's
     variables. A TIME is in seconds, or has a unit: 90s, 10m. A SIZE is in bytes, or has one: 512M, 2G. Exit code
     124: timed out; 125: cancelled; 141: nobody read the output any more. Ctrl-C leaves the job in the queue.
+    `run` outlasts a restart of the server.
     """
     from queuectl.cli.follow import Output, follow_job
     from queuectl.options import JobOptions
@@ -64,7 +75,14 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
         note(f"Job {job_id[:SHORT_ID]} stays in the queue.")
         raise
     try:
-        follow_job(app, job_id, Output(raw), meanwhile=helper.look, writes_here=helper.is_here)
+        job = follow_job(
+            app,
+            job_id,
+            Output(raw),
+            patience=patience,
+            meanwhile=helper.look,
+            writes_here=helper.is_here,
+        )
     except KeyboardInterrupt:
         click.echo("", err=True)
         note("The job continues. Follow it with:", command_line(f"logs -f {job_id[:SHORT_ID]}"))
@@ -77,7 +95,6 @@ def run_command(ctx: click.Context, app: App, /, words: tuple[str, ...], raw: bo
         )
         ctx.exit(EXIT_NO_READER)
     helper.end()
-    job = app.manager.job(job_id)
     ctx.exit(_exit_code(job))
 
 

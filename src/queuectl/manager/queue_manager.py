@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from queuectl.errors import InvalidInput, JobNotFound, NotAServer, RecordInvalid, ServerUnreachable
+from queuectl.errors import InvalidInput, JobNotFound, NotAServer, QueuectlError, RecordInvalid, ServerUnreachable
 from queuectl.manager.environment import capture, current_directory
 from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.queue import DEFAULT_QUEUE
@@ -20,12 +20,13 @@ from queuectl.storage.calls import jobs
 
 if TYPE_CHECKING:
     from queuectl.manager.status import Status
+    from queuectl.manager.watch import Watch
     from queuectl.model.job import Job
     from queuectl.model.lifecycle import JobState
     from queuectl.storage import RedisStorage
 
 T = TypeVar("T")
-OnWait = Callable[[ServerUnreachable], None]
+OnWait = Callable[[QueuectlError], None]
 
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
@@ -40,8 +41,6 @@ ID_BYTES = 8
 
 DRAWS = 10
 """How often ids are drawn until the server can't be believed."""
-
-DAMAGED_HINT = "It can't be run. Something other than queuectl wrote to its hash."
 
 
 class QueueManager:
@@ -145,7 +144,7 @@ class QueueManager:
         try:
             job = reads.job(self._storage, job_id)
         except RecordInvalid as error:
-            raise RecordInvalid(f"The record of job {job_id} is damaged: {error.message}.", DAMAGED_HINT) from None
+            raise damaged(job_id, error.message) from None
         if job is None:
             raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
         return job
@@ -169,6 +168,14 @@ class QueueManager:
 
         return read_status(self._storage)
 
+    def watch(
+        self, job_ids: Sequence[str], *, patience_seconds: float, on_wait: OnWait = lambda error: None
+    ) -> Watch:
+        """Follow what happens to these jobs, by their full ids, on connections of their own; see `Watch`."""
+        from queuectl.manager.watch import Watch
+
+        return Watch(self._storage.settings, job_ids, patience_seconds=patience_seconds, on_wait=on_wait)
+
     # Cancel ---------------------------------------------------------------------------------------
 
     def cancel(self, prefix: str) -> tuple[str, str]:
@@ -186,8 +193,7 @@ class QueueManager:
         if answer == "missing":
             raise JobNotFound(f"Job {job_id} was removed.", "See: queuectl list")
         if answer not in {"cancelled", "requested", *JobState}:
-            why = f"its state {answer[:40]!r} is unknown"
-            raise RecordInvalid(f"The record of job {job_id} is damaged: {why}.", DAMAGED_HINT)
+            raise damaged(job_id, f"its state {answer[:40]!r} is unknown")
         if answer == "requested" and self._is_unkillable(job_id):
             answer = UNKILLABLE
         return job_id, answer
@@ -224,3 +230,11 @@ def _reached(call: Callable[[], T], on_wait: OnWait | None) -> tuple[T, bool]:
                 on_wait(error)
             again = True
             time.sleep(RECONNECT_SECONDS)
+
+
+def damaged(job_id: str, why: str) -> RecordInvalid:
+    """Return the error for a hash that is no job."""
+    return RecordInvalid(
+        f"The record of job {job_id} is damaged: {why}.",
+        "It can't be run. Something other than queuectl wrote to its hash.",
+    )

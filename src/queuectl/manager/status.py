@@ -82,4 +82,5 @@ def read_status(storage: RedisStorage) -> Status:
     """The status now."""
     seen = storage.run(overview())
     workers = sorted(reads.workers(storage, seen.workers))
-    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), reads.leases(storage))
+    leases = Counter(runner for runner, _ in reads.leases(storage))
+    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), leases)

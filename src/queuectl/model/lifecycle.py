@@ -21,6 +21,9 @@ class JobState(str, Enum):
 FINAL = frozenset({JobState.COMPLETED, JobState.DEAD, JobState.CANCELLED})
 """States that a job leaves only when a person decides so (`dlq retry`) or when it is removed."""
 
+MAX_CRASHES = 5
+"""Workers that may die while they run a job; the last of them makes it dead. The scripts have the same number."""
+
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.PENDING: frozenset({JobState.PROCESSING, JobState.CANCELLED}),
     JobState.PROCESSING: frozenset(

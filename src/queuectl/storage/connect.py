@@ -30,7 +30,11 @@ def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Conn
         if not settings.insecure_redis:
             _refuse_open_door(url)
         connection = Connection.open(url, timeout_seconds=timeout_seconds)
-        _check(connection, url)
+        try:
+            _check(connection, url)
+        except BaseException:
+            connection.close()
+            raise
         return connection
     try:
         return Connection.open(url, timeout_seconds=timeout_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -60,7 +59,10 @@ def leases(storage: RedisStorage) -> list[tuple[str, Held]]:
     index, names = storage.keys.index(JobState.PROCESSING.value), ("owner", "fence", "worker", "unkillable")
     found = []
     for start in range(0, storage.ask(count, "ZCARD", index), CHUNK):
-        ids = [job_id.decode() for job_id in storage.ask(texts, "ZRANGE", index, start, start + CHUNK - 1)]
+        ids = [
+            job_id.decode("utf-8", "replace")
+            for job_id in storage.ask(texts, "ZRANGE", index, start, start + CHUNK - 1)
+        ]
         replies = storage.ask_all(
             [(texts_or_none, ("HMGET", storage.keys.job(job_id), *names)) for job_id in ids], raise_errors=False
         )
@@ -91,18 +93,6 @@ def workers(storage: RedisStorage, names: Sequence[str]) -> list[WorkerInfo]:
                 with suppress(RecordInvalid):
                     found.append(worker_from(name, mapping(flat)))
     return found
-
-
-def leases(storage: RedisStorage) -> Counter[str]:
-    """How many leases each runner holds."""
-    ids = storage.ask("ZRANGE", storage.keys.index(JobState.PROCESSING.value), 0, -1)
-    owners: Counter[str] = Counter()
-    for start in range(0, len(ids), CHUNK):
-        keys = [storage.keys.job(job_id.decode("utf-8", "replace")) for job_id in ids[start : start + CHUNK]]
-        for owner in storage.exchange([("HGET", key, "owner") for key in keys], raise_errors=False):
-            if isinstance(owner, bytes):
-                owners[owner.decode("utf-8", "replace")] += 1
-    return owners
 
 
 def activity(storage: RedisStorage) -> Activity:

@@ -38,6 +38,11 @@ def hint(text: str, command: str = "") -> None:
         note(text, command)
 
 
+def say_that_it_waits(error: QueuectlError) -> None:
+    """Print that the server can't be reached, and that the command waits for it."""
+    note(f"{error.message.removesuffix('.')}; waiting for it (Ctrl-C to give up).")
+
+
 def complain(error: QueuectlError) -> None:
     """Print an error: what, why, and what to type next, with the global options of this command."""
     note(_shortened(error.message), after="Error: ")
