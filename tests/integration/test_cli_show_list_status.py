@@ -185,6 +185,16 @@ def test_a_script_is_told_of_jobs_that_the_first_page_left_out(queue: RedisStora
     assert (len(everything.objects), everything.err) == (51, "")
 
 
+def test_a_long_list_is_one_table(named_queue: RedisStorage) -> None:
+    lines = [b"true"] * 600 + [b"echo " + b"x" * 30]
+    run("enqueue", "--from", "-", stdin=b"\n".join(lines[::-1]))
+    shown = run("list", "--limit", "0").lines
+    assert len(shown) == 602
+    assert [line.startswith("ID ") for line in shown] == [True] + [False] * 601
+    at = shown[0].index("COMMAND")
+    assert {line[at:] for line in shown[1:]} == {line.decode() for line in lines}
+
+
 def test_pages_show_every_job_exactly_once(queue: RedisStorage) -> None:
     commands = [f"exit {number % 2}" for number in range(60)]
     ids = run("enqueue", "--max-retries", "0", "--from", "-", stdin="\n".join(commands).encode()).lines

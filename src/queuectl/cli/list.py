@@ -11,7 +11,7 @@ from click.core import ParameterSource
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.command_line import command_line
 from queuectl.cli.options import json_option
-from queuectl.cli.screens.jobs import jobs_table
+from queuectl.cli.screens.jobs import JobsTable
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import Cursor, States, WholeNumber
@@ -68,6 +68,7 @@ def print_pages(app: App, states: list[JobState], limit: int, cursor: str | None
     """List up to ``limit`` jobs (0: all) after ``cursor``, a chunk at a time."""
     if cursor and not as_json:
         raise click.UsageError("--after goes with --json.")
+    table = JobsTable(one_state=len(states) == 1, pages=not 0 < limit <= CHUNK)
     left, shown, after = limit or float("inf"), 0, cursor or ""
     while left > 0:
         size = int(min(left, CHUNK))
@@ -76,7 +77,7 @@ def print_pages(app: App, states: list[JobState], limit: int, cursor: str | None
             for job, place in zip(page.jobs, page.cursors, strict=True):
                 print_json(listed_object(job, place))
         elif page.jobs:
-            jobs_table(page.jobs, time.time(), one_state=len(states) == 1)
+            table.print(page.jobs, time.time())
         for job_id, why in page.invalid:
             note(f"{job_id} is not a valid job: {why}")
         found = len(page.jobs) + len(page.invalid)

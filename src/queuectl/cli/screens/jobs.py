@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from queuectl.cli.screens.table import table
+from queuectl.cli.screens.table import Table
 from queuectl.cli.screens.values import SHORT_ID, ago, local_time, since, span
 from queuectl.model.cause import in_short
 from queuectl.model.command import EXEC
@@ -23,17 +23,26 @@ LONGEST_RESULT = 16
 """Columns for a job's result, whatever the server says it was."""
 
 
-def jobs_table(jobs: Sequence[Job], now: float, *, one_state: bool) -> None:
-    """Print a line for each job. ``one_state``: all have the same, so drop its column first."""
-    table(
-        ["ID", "STATE", "ATTEMPTS", "WHEN", "RESULT", "COMMAND"],
-        [
+class JobsTable:
+    """A line for each job.
+
+    ``one_state``: all have the same, so drop its column first. ``pages``: more rows may follow the first ones.
+    """
+
+    def __init__(self, *, one_state: bool, pages: bool) -> None:
+        self._table = Table(
+            ["ID", "STATE", "ATTEMPTS", "WHEN", "RESULT", "COMMAND"],
+            spare=[*(["STATE"] if one_state else []), "ATTEMPTS", "WHEN"],
+            whole=["ID", "STATE"],
+            samples=["", max(JobState, key=len)] if pages and not one_state else [],
+        )
+
+    def print(self, jobs: Sequence[Job], now: float) -> None:
+        """Print some jobs; the headings come once."""
+        self._table.print(
             [job.id[:SHORT_ID], job.state.value, _attempts(job), _when(job, now), _result(job), command_text(job)]
             for job in jobs
-        ],
-        spare=[*(["STATE"] if one_state else []), "ATTEMPTS", "WHEN"],
-        whole=["ID", "STATE"],
-    )
+        )
 
 
 def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
