@@ -21,7 +21,7 @@ from queuectl.cli import cli
 from queuectl.manager.environment import VARIABLES
 from queuectl.model.lifecycle import TRANSITIONS
 from queuectl.options import SETTINGS
-from queuectl.storage import keys
+from queuectl.storage.keys import KEYS
 
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -30,13 +30,9 @@ Row = tuple[str, ...]
 
 
 def _keys() -> Iterator[Row]:
-    """Yield every key, from the table in the docstring of `storage/keys.py`."""
     yield "Key", "Type", "Holds", "Lives until"
-    _, _, body, _ = re.split(r"^=+ .*=(?:\n|$)", inspect.cleandoc(keys.__doc__ or ""), flags=re.MULTILINE)
-    for line in body.splitlines():
-        key, kind, meaning = re.split(r"  +", line, maxsplit=2)
-        holds, _, lifetime = meaning.partition("; ")
-        yield key.replace("``", "`"), kind, holds.replace("``", "`"), lifetime.replace("``", "`")
+    for key in KEYS:
+        yield f"`{key.name}`", key.kind, key.holds, key.lives
 
 
 def _exit_codes() -> Iterator[Row]:

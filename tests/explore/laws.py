@@ -5,14 +5,13 @@ A law's docstring is its sentence. `taken` is the step with the state before and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
 from queuectl.model import outcome as verdicts
 from queuectl.model.lifecycle import FINAL, MAX_CRASHES, TRANSITIONS, JobState
-from queuectl.storage import keys
+from queuectl.storage.keys import KEYS
 
 from .clients import UP, Result
 from .records import INDEXES
@@ -150,15 +149,9 @@ def what_jobs_share(taken: Taken) -> str | None:
     return f"variables are counted {counts} times for {number} jobs" if counts != [number] * bool(number) else None
 
 
-_TABLE = re.findall(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}", keys.__doc__ or "", re.MULTILINE)
 _KINDS = {"List": "list", "Hash": "hash", "Sorted Set": "zset", "Set": "set", "String": "string"}
-_DOCUMENTED = {
-    re.sub("<.*", "", name): _KINDS[kind]
-    for cell, kind in _TABLE
-    for name in re.findall("``([^`]+)``", cell)
-    if kind in _KINDS
-}
-_EXPIRING = ("worker:", "control:", "claimed:")
+_DOCUMENTED = {key.name.partition("<")[0]: _KINDS[key.kind] for key in KEYS if key.kind in _KINDS}
+_EXPIRING = tuple(key.name.partition("<")[0] for key in KEYS if key.lives.startswith("expires"))
 
 
 @law

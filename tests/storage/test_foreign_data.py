@@ -225,7 +225,7 @@ def test_a_worker_that_cannot_be_read_hides_no_other(storage: RedisStorage) -> N
 
 
 def test_rubbish_in_the_stop_signal_stops_nobody(storage: RedisStorage) -> None:
-    storage.r.set(storage.keys.stop_signal, "maybe")
+    storage.r.set(f"{storage.keys.namespace}:stop_signal", "maybe")
     add(storage)
     assert len(claim(storage)) == 1
     assert not beat(storage).stopped

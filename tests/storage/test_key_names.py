@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 
 from queuectl.model.lifecycle import MAX_CRASHES, JobState
-from queuectl.storage import RedisStorage, config, keys
+from queuectl.storage import RedisStorage, config
 from queuectl.storage.calls import workers
 from queuectl.storage.calls.workers import WorkerState
-from queuectl.storage.keys import Keys
+from queuectl.storage.keys import KEYS, Keys
 from queuectl.storage.scripts import names, source
 from steps import add, beat, claim, fail, make_dead
 
-TABLE_ROW = re.compile(r"^(``[^`]+``(?:, ``[^`]+``)*) {2,}(\w+(?: \w+)?) {2,}\S", re.MULTILINE)
 NAME = re.compile(r"prefix \.\. '([^']+)'")
 STATE = re.compile(r"^  (\w+) = '([^']+)',$", re.MULTILINE)
 
 
 def documented() -> dict[str, str]:
-    """Key pattern -> type, as the table in keys.py has them."""
-    rows = TABLE_ROW.findall(keys.__doc__ or "")
-    return {name: kind for cell, kind in rows for name in re.findall("``([^`]+)``", cell)}
+    """Key pattern -> type."""
+    return {key.name: key.kind for key in KEYS}
 
 
 def used_by_scripts() -> set[str]:
@@ -68,10 +66,15 @@ def test_every_key_of_the_scripts_is_documented_and_the_other_way_round() -> Non
 def test_python_uses_names_that_the_scripts_use() -> None:
     used = used_by_scripts()
     space = Keys("n")
-    for name in ("config", "stop_signal", "wake"):
+    for name in ("config", "wake"):
         assert getattr(space, name).removeprefix("n:") in used
     for build in (space.job, space.worker, space.control, space.environment, space.done):
         assert build("x").removeprefix("n:").removesuffix("x") in used
+
+
+def test_every_key_says_how_long_it_lives() -> None:
+    assert all(key.lives and key.holds for key in KEYS)
+    assert len(KEYS) == len(documented())
 
 
 def test_every_state_has_an_index() -> None:
