@@ -72,7 +72,7 @@ def test_a_server_that_is_too_old_is_told_before_anything_is_added() -> None:
     with running(binary.find().path, "--appendonly", "yes", "--rename-command", "WAITAOF", "") as server:
         env = {"QUEUECTL_REDIS_URL": server.url}
         answer = run("enqueue", "--durable", "true", env=env, code=78)
-        assert "--durable needs Redis 7.2 or newer, or Valkey" in answer.err
+        assert "that takes Redis 7.2 or Valkey. Nothing was added." in answer.err
         assert (answer.raw, run("list", "--json", env=env).objects) == (b"", [])
 
 

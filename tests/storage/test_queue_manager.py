@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from queuectl.errors import AmbiguousId, InvalidInput, JobNotFound
+from queuectl.errors import AmbiguousId, BadConfiguration, InvalidInput, JobNotFound
 from queuectl.manager.config import QueueConfig
 from queuectl.manager.queue_manager import BATCH, QueueManager
 from queuectl.manager.selection import resolve
@@ -40,6 +40,12 @@ def test_a_command_becomes_a_job(manager: QueueManager, tmp_path: Path, monkeypa
     assert (job.id, job.state, job.command, job.form) == (job_id, JobState.PENDING, b"make report", SHELL)
     assert (job.queue, job.attempts, job.options.timeout) == ("default", 0, 0)
     assert job.cwd == os.fsencode(tmp_path)
+
+
+def test_nothing_is_added_that_can_not_be_made_durable(manager: QueueManager) -> None:
+    with pytest.raises(BadConfiguration, match="no append-only file"):
+        manager.enqueue(b"true", durable=True)
+    assert sum(manager.counts().values()) == 0
 
 
 def test_a_list_of_arguments_runs_without_a_shell(manager: QueueManager) -> None:

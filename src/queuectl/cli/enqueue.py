@@ -15,7 +15,7 @@ from queuectl.cli.options import job_options, json_option
 from queuectl.cli.screens.messages import note, say_that_it_waits
 from queuectl.cli.screens.terminal import is_terminal, print_ids
 from queuectl.cli.screens.values import SHORT_ID
-from queuectl.errors import InvalidInput, NotYetSafe
+from queuectl.errors import InvalidInput
 
 
 class CommandWithDashes(click.Command):
@@ -93,27 +93,21 @@ def enqueue_command(
     if source is not None:
         if words:
             raise InvalidInput("Give either a command or --from, not both.")
-        addition = Addition(app, _read(source, by_null), wishes, as_json=as_json)
-        if durable:
-            app.manager.check_durable(on_wait)  # before any job is added: a second try would add them twice
+        addition = Addition(app, _read(source, by_null), wishes, durable=durable, as_json=as_json)
         addition.run(on_wait)
-        if durable:
-            _make_durable(app)
         addition.check_output()
         if addition.counted:
             _say_what_next(app, "status")
     elif words:
+        added: list[str] = []
         command = command_bytes(ctx, words)
-        if durable:
-            app.manager.check_durable(on_wait)  # before the job is added: a second try would add it twice
-        job_id = app.manager.enqueue(command, wishes, on_wait=on_wait)
-        warn_of_piped_input()
         try:
-            if durable:
-                _make_durable(app)
-        finally:
-            print_ids([job_id], as_json=as_json)
-        _say_what_next(app, f"logs -f {job_id[:SHORT_ID]}")
+            app.manager.enqueue(command, wishes, durable=durable, on_added=added.extend, on_wait=on_wait)
+        finally:  # a job that was added is named, whatever happens to its durability
+            if added:
+                warn_of_piped_input()
+                print_ids(added, as_json=as_json)
+        _say_what_next(app, f"logs -f {added[0][:SHORT_ID]}")
     else:
         raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
 
@@ -133,14 +127,6 @@ def warn_of_piped_input() -> None:
 
     if is_waiting():
         note(WARNING, after="Warning: ")
-
-
-def _make_durable(app: App) -> None:
-    if doubt := app.manager.make_durable():
-        raise NotYetSafe(
-            f"Added, but not yet safe: {doubt}.",
-            "It will run all the same; adding it again would run it twice. See: queuectl config show",
-        )
 
 
 def _say_what_next(app: App, follow: str) -> None:

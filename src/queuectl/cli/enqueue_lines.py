@@ -24,10 +24,13 @@ class Addition:
     After Ctrl-C or an error, it tells exactly which jobs were added.
     """
 
-    def __init__(self, app: App, commands: list[bytes], options: JobOptions, *, as_json: bool) -> None:
+    def __init__(
+        self, app: App, commands: list[bytes], options: JobOptions, *, durable: bool, as_json: bool
+    ) -> None:
         self._app = app
         self._commands = commands
         self._options = options
+        self._durable = durable
         self._as_json = as_json
         self._done = 0
         self._interrupts = Interrupts()
@@ -46,20 +49,23 @@ class Addition:
         with held_back() as self._interrupts:
             try:
                 self._app.manager.enqueue_many(
-                    self._commands, self._options, on_added=self._added, on_wait=on_wait and wait
+                    self._commands,
+                    self._options,
+                    durable=self._durable,
+                    on_added=self._added,
+                    on_wait=on_wait and wait,
                 )
             except QueuectlError as error:
-                if self._done:
+                if 0 < self._done < len(self._commands):
                     error.message += f" {self._so_far()}"
                 raise
             except KeyboardInterrupt:
                 click.echo("", err=True)
                 told = self._so_far() if self._done else "No job was added."
-                doubt = " The server has not answered for those that follow." if self._interrupts.in_a_step else ""
+                unknown = self._interrupts.in_a_step and self._done < len(self._commands)
+                doubt = " The server has not answered for those that follow." if unknown else ""
                 note(f"Interrupted. {told}{doubt}")
                 raise
-        if self.counted:
-            click.echo(f"{quantity(self._done, 'job')} added")
 
     def check_output(self) -> None:
         """Raise the OSError with which printing ids failed, if one did."""
@@ -67,15 +73,18 @@ class Addition:
             raise self._unread
 
     def _added(self, ids: list[str]) -> None:
-        self._interrupts.at_once = False
         self._done += len(ids)
+        all_done = self._done == len(self._commands)
+        self._interrupts.at_once = all_done  # what may follow is the wait for a disk
         if self._unread is None and not self.counted:
             try:
                 print_ids(ids, as_json=self._as_json)
             except OSError as error:  # the reader is gone, or a disk is full: the jobs are added all the same
                 self._unread = error
-        if self._done < len(self._commands):
+        if not all_done:
             self._interrupts.check()
+        elif self.counted:
+            click.echo(f"{quantity(self._done, 'job')} added")
 
     def _so_far(self) -> str:
         printed = "" if self.counted else ", and their ids printed"

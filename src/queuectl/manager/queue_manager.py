@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from queuectl.errors import InvalidInput, JobNotFound, NotAServer, QueuectlError, RecordInvalid, ServerUnreachable
+from queuectl.errors import (
+    InvalidInput,
+    JobNotFound,
+    NotAServer,
+    NotYetSafe,
+    QueuectlError,
+    RecordInvalid,
+    ServerUnreachable,
+)
 from queuectl.manager.environment import capture, current_directory
 from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.queue import DEFAULT_QUEUE
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from queuectl.storage import RedisStorage
 
 T = TypeVar("T")
+OnAdded = Callable[[list[str]], object]
 OnWait = Callable[[QueuectlError], None]
 
 BATCH = 1_000
@@ -57,14 +66,21 @@ class QueueManager:
     # Add ------------------------------------------------------------------------------------------
 
     def enqueue(
-        self, command: bytes | list[bytes], options: JobOptions = NO_OPTIONS, *, on_wait: OnWait | None = None
+        self,
+        command: bytes | list[bytes],
+        options: JobOptions = NO_OPTIONS,
+        *,
+        durable: bool = False,
+        on_added: OnAdded = lambda ids: None,
+        on_wait: OnWait | None = None,
     ) -> str:
         """Add one command: a string for the shell, or a list of arguments that is run without one.
 
-        It will run in the current directory. Gives the new job's id.
+        It will run in the current directory. Gives the new job's id. For the rest see `enqueue_many`.
         """
         text, form = (command, SHELL) if isinstance(command, bytes) else (joined(command), EXEC)
-        return self.enqueue_many([text], options, form=form, on_wait=on_wait)[0]
+        ids = self.enqueue_many([text], options, form=form, durable=durable, on_added=on_added, on_wait=on_wait)
+        return ids[0]
 
     def enqueue_many(
         self,
@@ -72,13 +88,16 @@ class QueueManager:
         options: JobOptions = NO_OPTIONS,
         *,
         form: str = SHELL,
-        on_added: Callable[[list[str]], object] = lambda ids: None,
+        durable: bool = False,
+        on_added: OnAdded = lambda ids: None,
         on_wait: OnWait | None = None,
     ) -> list[str]:
         """Add many commands: all are checked before the first is added, then they go in chunks.
 
         ``on_added`` gets the ids of each chunk once the server has acknowledged it. Gives all ids, in the order of
-        ``commands``.
+        ``commands``. ``durable``: wait until they are on the server's disk and on its replicas. Raises
+        BadConfiguration before anything is added if the server can't tell that, and NotYetSafe after all were added
+        if it is not certain.
         """
         for number, command in enumerate(commands, 1):
             try:
@@ -87,6 +106,8 @@ class QueueManager:
                 if len(commands) > 1:
                     raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
                 raise
+        if durable:
+            self._check_durable(on_wait)  # now, since a second try would add them twice
         fields: dict[str, str | bytes] = {**options.fields(), "queue": DEFAULT_QUEUE, "cwd": current_directory()}
         if form != SHELL:
             fields["form"] = form
@@ -96,21 +117,25 @@ class QueueManager:
             ids = self._add(commands[start : start + BATCH], fields, variables, on_wait)
             added += ids
             on_added(ids)
+        if durable:
+            self._make_durable()
         return added
 
-    def check_durable(self, on_wait: OnWait | None = None) -> None:
-        """Make sure that what is added can be made durable; BadConfiguration if the server can't do that."""
+    def _check_durable(self, on_wait: OnWait | None) -> None:
         from queuectl.storage.durability import check_durable
 
         _reached(partial(check_durable, self._storage), on_wait)
 
-    def make_durable(self) -> str:
-        """Wait until what was added is as safe as the queue is configured. Gives "" then, or why it may not be."""
+    def _make_durable(self) -> None:
         from queuectl.manager.config import QueueConfig
         from queuectl.storage.durability import make_durable
 
         replicas, _ = QueueConfig(self._storage).values()["durable_replicas"]
-        return make_durable(self._storage, int(replicas))
+        if doubt := make_durable(self._storage, int(replicas)):
+            raise NotYetSafe(
+                f"Added, but not yet safe: {doubt}.",
+                "It will run all the same; adding it again would run it twice. See: queuectl config show",
+            )
 
     def _add(
         self,

@@ -24,13 +24,13 @@ def check_durable(storage: RedisStorage) -> None:
         return
     if "unknown command" in str(reply):
         raise BadConfiguration(
-            "--durable needs Redis 7.2 or newer, or Valkey; nothing was added.",
-            "Leave it out, or update the server.",
+            "The server can't tell what is on its disk: that takes Redis 7.2 or Valkey. Nothing was added.",
+            "Update the server, or add the job without waiting for its disk.",
         )
     if "appendonly is disabled" in str(reply):
         raise BadConfiguration(
-            "--durable can't be promised: the server keeps no append-only file. Nothing was added.",
-            f"Leave it out, or {APPEND_ONLY_HINT}",
+            "The server keeps no append-only file, so nothing is durable there. Nothing was added.",
+            f"Turn it {APPEND_ONLY_HINT}",
         )
     from queuectl.storage.replies import error_from
 
