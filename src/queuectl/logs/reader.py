@@ -46,16 +46,15 @@ def read(
     *,
     fence: int | None = None,
     last_lines: int | None = None,
-    last_bytes: int | None = None,
 ) -> Iterator[bytes]:
     """Yield what the newest run (of this attempt, or with this fence) printed, in chunks of at most 64 KiB.
 
-    ``last_lines`` or ``last_bytes`` (not both) yields only that much of the end, without reading the rest. Yields
-    nothing if there is no such log. A growing log is read as it is at the first chunk.
+    ``last_lines`` yields only so many of its last lines, without reading the rest. Yields nothing if there is no
+    such log. A growing log is read as it is at the first chunk.
     Raises the errors of ``attempts``.
     """
     layout.check_id(job_id)
-    return _read(home, job_id, attempt, fence, last_lines, last_bytes)
+    return _read(home, job_id, attempt, fence, last_lines)
 
 
 def _read(
@@ -64,7 +63,6 @@ def _read(
     attempt: int | None,
     fence: int | None,
     lines: int | None,
-    size: int | None,
 ) -> Iterator[bytes]:
     with reading(home, job_id) as shards:
         found = runs_of(shards, job_id, attempt)
@@ -72,9 +70,7 @@ def _read(
         if not runs:
             return
         with open_view(found[runs[-1]].fd, runs[-1]) as view:
-            offset = 0 if size is None else max(0, view.size - size)
-            if lines is not None:
-                offset = view.start_of_last(lines)
+            offset = 0 if lines is None else view.start_of_last(lines)
             while chunk := view.read(offset, _CHUNK_BYTES):
                 yield chunk
                 offset += len(chunk)

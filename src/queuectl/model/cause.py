@@ -17,7 +17,6 @@ TIMEOUT = "timeout"
 START = "start"
 CRASH = "crash"
 CANCELLED = "cancelled"
-CLEARED = "cleared"
 INVALID = "invalid"
 UNKILLABLE = "unkillable"
 

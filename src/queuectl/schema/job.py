@@ -42,7 +42,7 @@ def job_object(job: Job) -> dict[str, Any]:
         "cause": job.cause,
         "reason": job.reason,
         "created_at": timestamp(job.created_at),
-        "started_at": timestamp(run.started_at if run else None),
+        "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
         "next_retry_at": timestamp(job.next_retry_at),
         "worker": (run and run.worker) or None,

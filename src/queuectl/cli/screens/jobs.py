@@ -62,7 +62,7 @@ def job_details(job: Job, now: float, log: str | None) -> dict[str, str]:
         "reason": job.reason,
         "exit code": _exit_code(job),
         "created": _moment(job.created_at, now),
-        "started": _moment(_started_at(job), now),
+        "started": _moment(job.started_at, now),
         "finished": _moment(job.finished_at, now),
         "took": _took(job, now),
         "next retry": _moment(job.next_retry_at, now),
@@ -91,10 +91,9 @@ def _exit_code(job: Job) -> str:
 
 
 def _when(job: Job, now: float) -> str:
-    started_at = _started_at(job)
-    if job.state is JobState.PROCESSING and started_at is not None:
-        return since(started_at, now)
-    moment = job.next_retry_at or job.finished_at or started_at or job.created_at
+    if job.state is JobState.PROCESSING and job.started_at is not None:
+        return since(job.started_at, now)
+    moment = job.next_retry_at or job.finished_at or job.started_at or job.created_at
     if moment is None:
         return ""
     if job.next_retry_at and moment <= now:
@@ -109,17 +108,12 @@ def _result(job: Job) -> str:
     return one_line(in_short(job.last.cause, job.last.detail), LONGEST_RESULT)
 
 
-def _started_at(job: Job) -> float | None:
-    return job.run.started_at if job.run else None
-
-
 def _took(job: Job, now: float) -> str:
     if job.state is JobState.CANCELLED:
         return ""  # it may have waited for a retry, and its last attempt's start does not tell
     # A job that was handed back is only waiting.
     ended = now if job.state is JobState.PROCESSING else job.finished_at
-    started_at = _started_at(job)
-    return span(ended - started_at) if started_at and ended else ""
+    return span(ended - job.started_at) if job.started_at and ended else ""
 
 
 def _options(job: Job) -> dict[str, str]:
