@@ -12,7 +12,7 @@
 | ``14:21:22``, ``2026-11-24``    | any time, any day                                                  |
 | ``/home/ann``                   | the home folder                                                    |
 | a line ``...``                  | any number of lines                                                |
-| two or more spaces              | two or more spaces                                                 |
+| two or more spaces              | two or more spaces; cells must be below their headings             |
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import difflib
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 HOME = "/home/ann"
@@ -39,6 +40,7 @@ _VARIES = [
     (re.compile(r"\b\d+\.\d+ ?[KMG]i?B?\b"), "<size>"),
     (re.compile(r"  +"), "  "),
 ]
+_HEADINGS = re.compile(r"[A-Z]+(?: {2,}[A-Z]+)+")
 
 
 class Comparison:
@@ -54,24 +56,30 @@ class Comparison:
         return _SHORTENED.sub(lambda match: self._in_this_run(match[0]), text)
 
     def fits(self, page: list[str], run: list[str]) -> bool:
-        """Whether this output is what the page says. Learns the ids that are new."""
+        """Whether this output is what the page says, with its tables in line. Learns the ids that are new."""
         run = [self._neutral(line) for line in run]
         self._learn(page, run)
-        return _fits([_pattern(line) for line in page], [_pattern(self._on_page(line)) for line in run])
+        return is_aligned(page) and _fits(
+            [_pattern(line) for line in page], [_pattern(self._on_page(line)) for line in run]
+        )
 
     def update(self, page: list[str], run: list[str]) -> list[str]:
         """What the page should say: the old lines where they are right, else those of this run."""
         run = [self._neutral(line) for line in run]
         self._learn(page, run)
-        run = [self._on_page(line) for line in run]
+        run = tidy([self._on_page(line) for line in run])
         if ANYTHING in page:
             cut = page.index(ANYTHING)
             tail = len(page) - cut - 1
             run = [*run[:cut], ANYTHING, *run[len(run) - tail :]]
         pages, runs = [_pattern(line) for line in page], [_pattern(line) for line in run]
+        kept = list(run)
         for block in difflib.SequenceMatcher(None, pages, runs, autojunk=False).get_matching_blocks():
-            run[block.b : block.b + block.size] = page[block.a : block.a + block.size]
-        return run
+            kept[block.b : block.b + block.size] = page[block.a : block.a + block.size]
+        for first, end in tables(run):  # old and new lines have different lengths of time, and so different columns
+            if not is_aligned(kept[first:end]):
+                kept[first:end] = run[first:end]
+        return kept
 
     def _neutral(self, line: str) -> str:
         """A line without the names of this host and this folder; columns stay aligned."""
@@ -80,9 +88,9 @@ class Comparison:
         padding = len(socket.gethostname()) - len(HOST)
 
         def renamed(match: re.Match[str]) -> str:
-            return HOST + match[1] + (" " * max(padding, 0) + match[2] if match[2] else "")
+            return HOST + match[1] + (" " * max(2, padding + len(match[2])) if match[2] else "")
 
-        return re.sub(rf"(?<![\w.-]){host}((?:-[0-9a-f]{{6}}-\d+)?)(  +)?(?![\w.-])", renamed, line)
+        return re.sub(rf"(?<![\w.-]){host}((?:-[0-9a-f]{{6}}-\d+)?)(?![\w.-])(  +)?", renamed, line)
 
     def _learn(self, page: list[str], run: list[str]) -> None:
         """Pair the ids that are new on the page with those that are new in this run, in order."""
@@ -116,6 +124,52 @@ class Comparison:
             return written[: len(match[0])] + match[0][len(written) :]
 
         return _ID.sub(renamed, line)
+
+
+def tables(lines: list[str]) -> Iterator[tuple[int, int]]:
+    """The tables in an output: the first line of each, its headings, and the line after its last."""
+    at = 0
+    while at < len(lines):
+        end = at + 1
+        if _HEADINGS.fullmatch(lines[at]):
+            while end < len(lines) and "  " in lines[end]:
+                end += 1
+            yield at, end
+        at = end
+
+
+def is_aligned(lines: list[str]) -> bool:
+    """Whether all tables have their cells below their headings; only the last column may hold anything."""
+    for first, end in tables(lines):
+        starts = _columns(lines[first])
+        for line in lines[first:end]:
+            if any(at < starts[-1] and at not in starts for at in _columns(line)):
+                return False
+            if any(line[start - 2 : start].strip() for start in starts[1:]):
+                return False
+    return True
+
+
+def tidy(lines: list[str]) -> list[str]:
+    """The same with columns as wide as their cells: a name of this machine may have been longer."""
+    lines = list(lines)
+    for first, end in tables(lines):
+        if not is_aligned(lines[first:end]):
+            continue
+        starts = _columns(lines[first])
+        rows = [
+            [line[start:stop].rstrip() for start, stop in zip(starts, [*starts[1:], None], strict=True)]
+            for line in lines[first:end]
+        ]
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        lines[first:end] = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        ]
+    return lines
+
+
+def _columns(headings: str) -> list[int]:
+    return [match.start() for match in re.finditer(r"\S+(?: \S+)*", headings)]
 
 
 def _pattern(line: str) -> str:

@@ -97,3 +97,29 @@ def test_a_page_is_read_as_commands_and_their_output() -> None:
 
 def test_a_line_that_a_program_rewrites_counts_as_it_ends() -> None:
     assert plain("\x1b[1mold line\x1b[0m\r\x1b[Knew\ndone  \n\n") == ["new", "done"]
+
+
+TABLE = ["ID        WHEN       COMMAND", f"{PAGE_ID[:8]}  81 ms ago  true", f"{OTHER_ID[:8]}  0.6s ago   false"]
+
+
+def test_a_table_out_of_line_is_wrong(comparison: Comparison) -> None:
+    run = ["ID        WHEN      COMMAND", f"{PAGE_ID[:8]}  0.2s ago  true", f"{OTHER_ID[:8]}  0.6s ago  false"]
+    assert comparison.fits(TABLE, run)
+    crooked = ["ID        WHEN  COMMAND", *TABLE[1:]]
+    assert not comparison.fits(crooked, run)
+    assert comparison.update(crooked, run) == run
+
+
+def test_an_update_of_one_line_keeps_a_table_in_line(comparison: Comparison) -> None:
+    run = ["ID        WHEN      COMMAND", f"{PAGE_ID[:8]}  0.2s ago  true", f"{OTHER_ID[:8]}  0.6s ago  echo"]
+    assert comparison.update(TABLE, run) == run
+
+
+def test_the_name_of_this_host_leaves_no_wide_column(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a-long-name-of-a-host", "vm"):
+        monkeypatch.setattr(socket, "gethostname", lambda name=name: name)
+        wide = max(len(name), 4)
+        run = [f"{'HOST'.ljust(wide)}  POOL   UP", f"{name.ljust(wide)}  pid 7  1.4s"]
+        assert comparison.update(["old"], run) == ["HOST  POOL   UP", "box   pid 7  1.4s"]
