@@ -17,8 +17,8 @@ PACKAGE = Path(queuectl.__file__).parent
 LEAVES = {"errors", "settings", "text", "host", "handover", "piped_input"}
 MODEL = LEAVES | {"options", "model"}
 STORAGE = MODEL | {"server", "storage"}
-MANAGERS = STORAGE | {"manager"}
-WORKER = MANAGERS | {"logs", "worker"}
+MANAGERS = STORAGE | {"logs", "manager"}
+WORKER = MANAGERS | {"worker"}
 EVERYTHING = WORKER | {"schema", "cli", "quick"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": WORKER,
     "schema": MANAGERS | {"schema"},
     "quick": EVERYTHING,
-    "cli": EVERYTHING,
+    "cli": EVERYTHING - {"storage"},
     "__main__": EVERYTHING,
 }
 """Part of the package -> the parts that it may import. A new part needs its place here."""

@@ -9,11 +9,11 @@ import click
 
 if TYPE_CHECKING:
     from queuectl.manager.config import QueueConfig
+    from queuectl.manager.connection import Storage
     from queuectl.manager.dead_letter import DeadLetterQueue
     from queuectl.manager.queue_manager import QueueManager
     from queuectl.manager.workers import Workers
     from queuectl.settings import Settings
-    from queuectl.storage import RedisStorage
 
 
 class App:
@@ -28,7 +28,9 @@ class App:
         """Return this run's global options for commands in hints, without a password."""
         words = []
         if self._redis_url is not None:
-            words += ["--redis-url", _without_password(self._redis_url)]
+            from queuectl.manager.connection import without_password
+
+            words += ["--redis-url", without_password(self._redis_url)]
         if self._namespace is not None:
             words += ["--namespace", self._namespace]
         return [*words, "--insecure-redis"] if self._insecure_redis else words
@@ -43,11 +45,11 @@ class App:
         )
 
     @cached_property
-    def storage(self) -> RedisStorage:
-        """The queue's storage, for the managers. No command calls it."""
-        from queuectl.storage import RedisStorage
+    def storage(self) -> Storage:
+        """The queue's storage, for managers and pools. No command calls it."""
+        from queuectl.manager.connection import open_storage
 
-        return RedisStorage(settings=self.settings)
+        return open_storage(self.settings)
 
     @cached_property
     def manager(self) -> QueueManager:
@@ -80,18 +82,6 @@ class App:
     def disconnect(self) -> None:
         """Close the connection; the next call opens another."""
         self.storage.close()
-
-
-def _without_password(url: str) -> str:
-    """Return the URL for a command that can be typed again; ``URL`` if it has a password."""
-    from queuectl.errors import BadConfiguration
-    from queuectl.storage.url import parse
-
-    try:
-        parsed = parse(url)
-    except BadConfiguration:
-        return "URL"  # any part of it may be a password
-    return parsed.redacted() if parsed.password is None else "URL"
 
 
 pass_app = click.make_pass_decorator(App)

@@ -159,12 +159,12 @@ def _assigned(words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _server(settings: Settings) -> str:
-    from queuectl.storage.connect import server_url
+    from queuectl.manager.connection import address
 
     if not settings.redis_url:
         return "embedded server"
     try:
-        return server_url(settings).redacted()
+        return address(settings)
     except BadConfiguration:
         return "(can't be read)"
 

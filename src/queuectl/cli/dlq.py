@@ -93,12 +93,10 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
       queuectl dlq clear
       queuectl dlq clear --yes      # without a terminal to ask on
     """
-    from queuectl.logs import retention
-
     count = app.dead_letter.count()
     if count:
         confirm(f"Remove {quantity(count, 'dead job')} and all their logs?", yes=yes)
-        count = app.dead_letter.clear(lambda ids: retention.remove(app.settings.home, ids))
+        count = app.dead_letter.clear()
     if as_json:
         print_json({"removed": count})
     else:

@@ -15,9 +15,9 @@ from queuectl.cli.screens.jobs import JobsTable
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import Cursor, States, WholeNumber
+from queuectl.manager.queue_manager import LARGEST_PAGE
 from queuectl.model.lifecycle import JobState
 from queuectl.schema.job import listed_object
-from queuectl.storage.scripts import CHUNK
 
 DEFAULT_LIMIT = 50
 
@@ -68,10 +68,10 @@ def print_pages(app: App, states: list[JobState], limit: int, cursor: str | None
     """List up to ``limit`` jobs (0: all) after ``cursor``, a chunk at a time."""
     if cursor and not as_json:
         raise click.UsageError("--after goes with --json.")
-    table = JobsTable(one_state=len(states) == 1, pages=not 0 < limit <= CHUNK)
+    table = JobsTable(one_state=len(states) == 1, pages=not 0 < limit <= LARGEST_PAGE)
     left, shown, after = limit or float("inf"), 0, cursor or ""
     while left > 0:
-        size = int(min(left, CHUNK))
+        size = int(min(left, LARGEST_PAGE))
         page = app.manager.page(states, size, after)
         if as_json:
             for job, place in zip(page.jobs, page.cursors, strict=True):

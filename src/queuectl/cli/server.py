@@ -124,10 +124,10 @@ def _embedded(app: App) -> EmbeddedServer:
     from queuectl.server.embedded import EmbeddedServer
 
     if app.settings.redis_url:
-        from queuectl.storage.connect import server_url
+        from queuectl.manager.connection import address
 
         raise QueuectlError(
-            f"The server is {server_url(app.settings).redacted()}, not the embedded one.",
+            f"The server is {address(app.settings)}, not the embedded one.",
             "queuectl did not start it and does not stop it. Where its URL is set: queuectl config show --origin",
         )
     return EmbeddedServer(app.settings.home, app.settings.appendfsync)

@@ -112,15 +112,8 @@ def start(
 
 def _warn_of_losses(app: App) -> None:
     """Warn if jobs could be lost: a queue survives its server only as far as the server writes to disk."""
-    if app.workers.may_lose_jobs():
-        from queuectl.storage.connect import server_url
-        from queuectl.storage.durability import APPEND_ONLY_HINT
-
-        note(
-            f"The server {server_url(app.settings).redacted()} keeps no append-only file: if it dies, all that"
-            f" it acknowledged since its last snapshot is lost. To keep it, {APPEND_ONLY_HINT}",
-            after="Warning: ",
-        )
+    if danger := app.workers.danger():
+        note(danger, after="Warning: ")
 
 
 @worker_command.command(name="stop")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from queuectl.errors import QueuectlError
+from queuectl.logs import retention
 from queuectl.manager.selection import resolve
 from queuectl.model.lifecycle import JobState
 from queuectl.storage import RedisStorage
@@ -38,12 +39,12 @@ class DeadLetterQueue:
         """Put back all jobs that are dead now. Gives how many."""
         return self._each_chunk(lambda ids: self._storage.run(jobs.dlq_retry(ids)).count("retried"))
 
-    def clear(self, removed: Callable[[list[str]], object] = lambda ids: None) -> int:
-        """Remove all jobs that are dead now; ``removed`` is told their ids. Gives how many."""
+    def clear(self) -> int:
+        """Remove all jobs that are dead now, and their logs on this host. Gives how many."""
 
         def remove(ids: list[str]) -> int:
             gone = self._storage.run(jobs.delete(JobState.DEAD, ids))
-            removed(gone)
+            retention.remove(self._storage.settings.home, gone)
             return len(gone)
 
         return self._each_chunk(remove)

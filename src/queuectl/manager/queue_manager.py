@@ -25,6 +25,7 @@ from queuectl.model.command import EXEC, SHELL, check, joined
 from queuectl.model.queue import DEFAULT_QUEUE
 from queuectl.options import JobOptions
 from queuectl.storage.calls import jobs
+from queuectl.storage.scripts import CHUNK
 
 if TYPE_CHECKING:
     from queuectl.manager.status import Status
@@ -39,6 +40,9 @@ OnWait = Callable[[QueuectlError], None]
 
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
+
+LARGEST_PAGE = CHUNK
+"""Jobs that one call lists at most."""
 
 RECONNECT_SECONDS = 0.25
 """Between two tries to reach a server, when a caller wants to wait for it."""

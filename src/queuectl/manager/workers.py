@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from queuectl.manager.connection import address
 from queuectl.model.worker import WorkerInfo
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls import workers
-from queuectl.storage.durability import lacks_append_only_file
+from queuectl.storage.durability import APPEND_ONLY_HINT, lacks_append_only_file
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
@@ -67,9 +68,15 @@ class Workers:
             pause = min(pause * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
         return 0
 
-    def may_lose_jobs(self) -> bool:
-        """Whether a server that the user named keeps nothing on its disk but snapshots."""
-        return bool(self._storage.settings.redis_url) and lacks_append_only_file(self._storage)
+    def danger(self) -> str:
+        """Say how jobs could be lost, if a server that the user named keeps nothing on its disk but snapshots."""
+        settings = self._storage.settings
+        if not settings.redis_url or not lacks_append_only_file(self._storage):
+            return ""
+        return (
+            f"The server {address(settings)} keeps no append-only file: if it dies, all that it acknowledged since"
+            f" its last snapshot is lost. To keep it, turn it {APPEND_ONLY_HINT}"
+        )
 
     def use_this_server(self) -> bool:
         """Whether workers of any namespace are connected to this server."""
