@@ -70,6 +70,16 @@ def test_every_layer_is_there() -> None:
     assert {part_of(path) for path in MODULES} == MAY_IMPORT.keys()
 
 
+def test_the_json_of_commands_is_made_in_schema() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print_json":
+                (value,) = node.args
+                assert isinstance(value, ast.Call), f"{path}:{node.lineno}"
+                assert isinstance(value.func, ast.Name), f"{path}:{node.lineno}"
+                assert value.func.id.endswith("_object"), f"{path}:{node.lineno}"
+
+
 @pytest.mark.parametrize("part", ["model", "storage", "manager"])
 def test_nothing_below_the_commands_prints(part: str) -> None:
     for path in MODULES:

@@ -11,6 +11,7 @@ from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import JobId
 from queuectl.model.cause import UNKILLABLE
+from queuectl.schema.results import result_object
 
 _DONE = {
     "cancelled": "cancelled",
@@ -37,7 +38,7 @@ def cancel_command(ctx: click.Context, app: App, job_ids: tuple[str, ...], as_js
     def cancel(given: str) -> int:
         job_id, answer = app.manager.cancel(given)
         if as_json:
-            print_json({"id": job_id, "result": answer})
+            print_json(result_object(job_id, answer))
         elif answer in _DONE:
             click.echo(f"{job_id} {_DONE[answer]}")
         else:

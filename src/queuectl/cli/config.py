@@ -14,6 +14,7 @@ from queuectl.cli.screens.terminal import print_json, terminal_width
 from queuectl.errors import BadConfiguration, InvalidInput, QueuectlError
 from queuectl.options import SETTINGS
 from queuectl.options.values import number_text
+from queuectl.schema.results import settings_object
 from queuectl.text import one_line
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     values: dict[str, tuple[str, str]] = {}
     trouble: QueuectlError | None = None
     try:
-        for name, (value, was_set) in app.config.values().items():
-            values[name] = (number_text(value), "server" if was_set else "default")
+        values |= {name: _stored(value) for name, value in app.config.values().items()}
     except QueuectlError as error:
         if not origin:
             raise
@@ -59,12 +59,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     if origin:
         values |= _local(app)
     if as_json:
-        print_json(
-            {
-                name: {"value": _plain(text), "origin": where} if origin else _plain(text)
-                for name, (text, where) in values.items()
-            }
-        )
+        print_json(settings_object(values, origins=origin))
     elif origin and terminal_width() < NARROW:
         pairs({_spelt(name): f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
     else:
@@ -102,7 +97,7 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
     app.config.change(given)
     current = app.config.values()
     if as_json:
-        print_json({name: _plain(number_text(current[name][0])) for name in given})
+        print_json(settings_object({name: _stored(current[name]) for name in given}, origins=False))
         return
     for name in given:
         click.echo(f"{_spelt(name)} = {_meaning(name, number_text(current[name][0]))}")
@@ -120,7 +115,8 @@ def reset(app: App, as_json: bool) -> None:
     """
     app.config.reset()
     if as_json:
-        print_json({name: _plain(number_text(value)) for name, (value, _) in app.config.values().items()})
+        values = {name: _stored(value) for name, value in app.config.values().items()}
+        print_json(settings_object(values, origins=False))
     else:
         click.echo("The configuration has its default values again.")
 
@@ -182,11 +178,7 @@ def _local(app: App) -> dict[str, tuple[str, str]]:
     return {name: (value, settings.origins[name]) for name, value in shown.items()}
 
 
-def _plain(text: str) -> int | float | str:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+def _stored(value: tuple[float, bool]) -> tuple[str, str]:
+    """Return a value of the queue's configuration as text, and its origin."""
+    number, was_set = value
+    return number_text(number), "server" if was_set else "default"

@@ -14,6 +14,7 @@ from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import quantity
 from queuectl.cli.types import JobId
 from queuectl.model.lifecycle import JobState
+from queuectl.schema.results import removed_object, result_object, retried_object
 
 
 @click.group(name="dlq", cls=Noun)
@@ -65,7 +66,7 @@ def retry(ctx: click.Context, app: App, job_ids: tuple[str, ...], every: bool, a
     if every:
         count = app.dead_letter.retry_all()
         if as_json:
-            print_json({"retried": count})
+            print_json(retried_object(count))
         else:
             click.echo(f"{quantity(count, 'job')} put back into the queue")
         return
@@ -73,7 +74,7 @@ def retry(ctx: click.Context, app: App, job_ids: tuple[str, ...], every: bool, a
     def put_back(given: str) -> int:
         job_id = app.dead_letter.retry(given)
         if as_json:
-            print_json({"id": job_id, "result": "pending"})
+            print_json(result_object(job_id, JobState.PENDING.value))
         else:
             click.echo(f"{job_id} put back into the queue")
         return 0
@@ -98,6 +99,6 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
         confirm(f"Remove {quantity(count, 'dead job')} and all their logs?", yes=yes)
         count = app.dead_letter.clear()
     if as_json:
-        print_json({"removed": count})
+        print_json(removed_object(count))
     else:
         click.echo(f"{quantity(count, 'dead job')} removed")

@@ -11,6 +11,7 @@ from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import quantity
 from queuectl.manager import integrity
+from queuectl.schema.results import problem_object
 from queuectl.text import printable
 
 
@@ -37,7 +38,7 @@ def fsck_command(ctx: click.Context, app: App, repair: bool, as_json: bool) -> N
         left += not repaired
         repairable += problem.repairable
         if as_json:
-            print_json({"id": problem.job_id, "problem": problem.problem, "repaired": repaired})
+            print_json(problem_object(problem, repaired=repaired))
         else:
             done = "repaired" if repaired else "can be repaired" if problem.repairable else "can't be repaired"
             click.echo(f"{printable(problem.job_id)} {problem.problem} ({done})")

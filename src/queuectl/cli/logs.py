@@ -18,6 +18,7 @@ from queuectl.cli.types import JobId, WholeNumber
 from queuectl.logs import reader
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
+from queuectl.schema.results import log_object
 
 
 @click.command(name="logs")
@@ -103,6 +104,4 @@ def _say_if_it_waits(app: App, job: Job) -> None:
 
 def _print_objects(app: App, job_id: str) -> None:
     for log in reader.attempts(app.settings.home, job_id):
-        print_json(
-            {"id": job_id, "attempt": log.attempt, "fence": log.fence, "path": str(log.path), "bytes": log.size}
-        )
+        print_json(log_object(job_id, log))

@@ -11,6 +11,7 @@ from queuectl.cli.options import json_option
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import quantity
 from queuectl.model.lifecycle import JobState
+from queuectl.schema.results import cancelled_object
 
 
 @click.group(name="queue", cls=Noun)
@@ -42,6 +43,6 @@ def clear(app: App, yes: bool, as_json: bool) -> None:
         confirm(f"Cancel {quantity(count, 'pending job')}?", yes=yes, needed=False)
         count = app.manager.clear()
     if as_json:
-        print_json({"cancelled": count})
+        print_json(cancelled_object(count))
     else:
         click.echo(f"{quantity(count, 'pending job')} cancelled")

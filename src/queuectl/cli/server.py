@@ -14,6 +14,7 @@ from queuectl.cli.screens.table import pairs
 from queuectl.cli.screens.terminal import is_terminal, print_json
 from queuectl.cli.screens.values import span
 from queuectl.errors import QueuectlError
+from queuectl.schema.results import server_object, socket_object, stopped_object
 from queuectl.text import printable
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def start(app: App, as_json: bool) -> None:
     """
     socket = _embedded(app).ensure_running()
     if as_json:
-        print_json({"socket": socket})
+        print_json(socket_object(socket))
     else:
         click.echo(f"The server is running at {printable(socket)}")
 
@@ -68,7 +69,7 @@ def stop(app: App, force: bool, as_json: bool) -> None:
     app.disconnect()
     stopped = server.stop()
     if as_json:
-        print_json({"stopped": stopped})
+        print_json(stopped_object(stopped=stopped))
     else:
         click.echo("The server was stopped." if stopped else "The server was not running.")
 
@@ -85,7 +86,7 @@ def status(app: App, as_json: bool) -> None:
     """
     server = _embedded(app).status()
     if as_json:
-        print_json(server._asdict())
+        print_json(server_object(server))
         return
     values = {"state": "running" if server.running else "stopped", "socket": server.socket, "data": server.data_dir}
     if server.running:
@@ -114,7 +115,7 @@ def path(app: App, as_json: bool) -> None:
     _embedded(app)
     socket = socket_path(app.settings.home)
     if as_json:
-        print_json({"socket": socket})
+        print_json(socket_object(socket))
     else:
         # The exact bytes of the name, for programs; it need not be text.
         click.echo(printable(socket) if is_terminal() else os.fsencode(socket))

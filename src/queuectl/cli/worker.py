@@ -16,6 +16,7 @@ from queuectl.cli.screens.terminal import is_terminal, print_json
 from queuectl.cli.screens.values import quantity
 from queuectl.cli.screens.workers import workers_table
 from queuectl.cli.types import Seconds, WholeNumber
+from queuectl.schema.results import pool_object, told_object
 from queuectl.schema.worker import worker_object
 
 MAX_WORKERS = 10_000
@@ -98,7 +99,7 @@ def start(
     if detach:
         pid = pools.start_in_background(app.storage, options, allow_root=allow_root, about_to_start=warn)
         if as_json:
-            print_json({"pid": pid, "workers": count})
+            print_json(pool_object(pid, count))
         else:
             click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
         return
@@ -135,7 +136,7 @@ def stop(ctx: click.Context, app: App, wait: bool, timeout: float | None, as_jso
         raise click.UsageError("--timeout says how long to wait: it goes with --wait.")
     told = app.workers.stop()
     if as_json:
-        print_json({"told": told})
+        print_json(told_object(told))
     elif told:
         click.echo(f"Told {quantity(told, 'worker')} to stop; running jobs are finished first.")
     else:
@@ -173,7 +174,7 @@ def resume(app: App, as_json: bool) -> None:
     for pid, options in restart_stopped(app.settings):
         pools += 1
         if as_json:
-            print_json({"pid": pid, "workers": options.workers})
+            print_json(pool_object(pid, options.workers))
         else:
             click.echo(f"Started {quantity(options.workers, 'worker')} again (pid {pid}).")
     if not pools and not as_json:

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from queuectl.schema.results import added_object
+
 WITHOUT_TERMINAL = 200
 """The width if nothing else says it."""
 
@@ -53,7 +55,7 @@ def print_ids(ids: list[str], *, as_json: bool) -> None:
     """One id on a line, or one object with it; they are out when this returns."""
     if as_json:
         for job_id in ids:
-            print_json({"id": job_id})
+            print_json(added_object(job_id))
     else:
         sys.stdout.write("\n".join(ids) + "\n")
         sys.stdout.flush()
