@@ -23,11 +23,11 @@ import stat
 from typing import NamedTuple
 
 from queuectl.errors import InvalidInput
+from queuectl.model.job_id import LONGEST, SHORTEST, is_id
 
 DEFAULT_LIMIT_BYTES = 16 * 1024 * 1024
 
-_ID = re.compile(r"[0-9a-f]{4,32}")
-_NAME = re.compile(r"([0-9a-f]{4,32})\.([1-9][0-9]*)\.([1-9][0-9]*)\.(?:log|([1-9][0-9]*)\.([0-9]+)\.tail)")
+_NAME = re.compile(r"([0-9a-f]+)\.([1-9][0-9]*)\.([1-9][0-9]*)\.(?:log|([1-9][0-9]*)\.([0-9]+)\.tail)")
 _GAP = re.compile(rb"\n\[queuectl: ([0-9,]{1,30}) bytes left out here\]\n")
 
 _CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
@@ -81,15 +81,12 @@ class Shard(NamedTuple):
     fd: int
 
 
-def is_id(text: str) -> bool:
-    """Whether the text is 4 to 32 lower-case hex digits. We build paths only from such ids."""
-    return _ID.fullmatch(text) is not None
-
-
 def check_id(job_id: str) -> str:
-    """Return the id unchanged; raise InvalidInput unless `is_id`."""
+    """Return the id unchanged; raise InvalidInput unless `is_id`. We build paths only from such ids."""
     if not is_id(job_id):
-        raise InvalidInput(f"No job id looks like {job_id!r}.", "Ids are 4 to 32 of the digits 0-9 and a-f.")
+        raise InvalidInput(
+            f"No job id looks like {job_id!r}.", f"Ids are {SHORTEST} to {LONGEST} of the digits 0-9 and a-f."
+        )
     return job_id
 
 
@@ -106,7 +103,7 @@ def shards_of(job_id: str) -> tuple[str, str]:
 def parse(name: str) -> Run | Segment | None:
     """Return what a file is, by its name; None for a foreign file."""
     match = _NAME.fullmatch(name)
-    if match is None:
+    if match is None or not is_id(match[1]):
         return None
     job_id, attempt, fence, limit, start = match.groups()
     run = Run(job_id, int(fence), int(attempt))

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from queuectl.logs import layout
+from queuectl.model.job_id import is_id
 
 _BATCH = 500  # ids per call of `exists`
 _SHARD = re.compile(r"[0-9a-f]{2}|[0-9a-f]{4}")
@@ -22,7 +23,7 @@ def remove(home: str | os.PathLike[str], job_ids: Iterable[str]) -> int:
     removed stays. Each directory that may hold one of these logs is read once.
     """
     shards: dict[str, set[str]] = defaultdict(set)
-    for job_id in filter(layout.is_id, job_ids):
+    for job_id in filter(is_id, job_ids):
         for shard in layout.shards_of(job_id):
             shards[shard].add(job_id)
     removed = 0

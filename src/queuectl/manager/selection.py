@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from queuectl.errors import AmbiguousId, JobNotFound
+from queuectl.model.job_id import DIGITS, LONGEST, SHORTEST
 from queuectl.storage import RedisStorage
 from queuectl.storage.calls import jobs
-
-SHORTEST_PREFIX = 4
-LONGEST_ID = 32
-DIGITS = frozenset("0123456789abcdef")
 
 
 def resolve(storage: RedisStorage, prefix: str) -> str:
     """The full id of the job that ``prefix`` (4 characters or more) stands for; JobNotFound or AmbiguousId."""
     wanted = prefix.strip().lower()
-    if not wanted or not DIGITS.issuperset(wanted) or len(wanted) > LONGEST_ID:
+    if not wanted or not DIGITS.issuperset(wanted) or len(wanted) > LONGEST:
         raise JobNotFound(
             f"No job id looks like {prefix[:40]!r}.",
             "Ids are hexadecimal, such as 9fa21c07. See: queuectl list",
         )
-    if len(wanted) < SHORTEST_PREFIX:
-        raise JobNotFound(f"The id {wanted} is too short.", f"Give at least {SHORTEST_PREFIX} characters of it.")
+    if len(wanted) < SHORTEST:
+        raise JobNotFound(f"The id {wanted} is too short.", f"Give at least {SHORTEST} characters of it.")
     # Another program may have put something into the table of prefixes that is no id.
     found = [job_id for job_id in storage.run(jobs.find(wanted)) if DIGITS.issuperset(job_id)]
     if not found:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from queuectl.errors import BadConfiguration
-
-OLDEST = (7, 0)  # Redis 7.0; every Valkey is newer
+from queuectl.server import OLDEST, OLDEST_TEXT
 
 _VERSION = re.compile(r"(Valkey|Redis) server v=((\d+)\.(\d+)[.\w-]*)")
 _TELL_SECONDS = 10.0
@@ -89,6 +88,6 @@ def _examine(path: str) -> ServerBinary | str:
         return "can't be run here"
     name, version, major, minor = match.groups()
     if (int(major), int(minor)) < OLDEST:
-        return f"is {name} {version}, and 7.0 is needed"
+        return f"is {name} {version}, and {OLDEST_TEXT} is needed"
     # Don't resolve links: Debian's redis-server is one, and the program acts by the name it is called with.
     return ServerBinary(str(Path(path).absolute()), name.lower(), version)

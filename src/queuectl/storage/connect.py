@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from queuectl.errors import BadConfiguration, ServerUnreachable
+from queuectl.server import OLDEST, OLDEST_TEXT
 from queuectl.server.paths import socket_path
 from queuectl.storage.client import Connection
 from queuectl.storage.url import RedisURL, parse
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
-
-OLDEST_SERVER = (7, 0)
-"""Redis 7.0 introduced script flags and sharded channels, which every transition uses."""
 
 
 def server_url(settings: Settings) -> RedisURL:
@@ -77,9 +75,10 @@ def _check(connection: Connection, url: RedisURL) -> None:
 
         connection.close()
         raise unknown_reply(address, "INFO", info)
-    if _numbers(version) < OLDEST_SERVER:
+    if _numbers(version) < OLDEST:
         raise BadConfiguration(
-            f"The server {address} is Redis {version}; queuectl needs 7.0 or newer.", "Upgrade it, or use Valkey."
+            f"The server {address} is Redis {version}; queuectl needs {OLDEST_TEXT} or newer.",
+            "Upgrade it, or use Valkey.",
         )
     if facts.get("role") == "slave":
         primary = f"{facts.get('master_host')}:{facts.get('master_port')}"
