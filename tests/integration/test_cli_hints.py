@@ -109,6 +109,8 @@ def test_an_empty_list_says_where_the_jobs_are(queue: RedisStorage) -> None:
         (["list", "--after", "nope"], "--after must be a cursor"),
         (["show"], "ID is missing."),
         (["list", "--limit"], "--limit needs a value."),
+        (["list", "--json=5"], "--json takes no value."),
+        (["completion", "tcsh"], "shell must be one of bash, zsh, fish, not 'tcsh'."),
         (["status", "extra"], "There is more than the command takes: extra"),
         (["config", "set", "nonsense=5"], "There is no setting 'nonsense'."),
         (["config", "set", "5"], "'5' sets nothing."),

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from queuectl.cli import cli
+from queuectl.errors import QueuectlError
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import WorkerInfo
@@ -162,13 +163,13 @@ def test_the_command_lines_on_a_page_are_valid(page: str) -> None:
             continue  # it speaks of the command, and needs no arguments for that
         try:
             parse(shlex.split(line))
-        except click.ClickException as error:
-            pytest.fail(f"{page}: queuectl {line}\n{error.format_message()}")
+        except (click.ClickException, QueuectlError) as error:
+            pytest.fail(f"{page}: queuectl {line}\n{error}")
 
 
 @pytest.mark.parametrize("line", ["lst", "list --statee failed", "list --state nope", "worker begin", "show"])
 def test_a_wrong_command_line_would_be_found(line: str) -> None:
-    with pytest.raises(click.UsageError):
+    with pytest.raises((click.UsageError, QueuectlError)):
         parse(shlex.split(line))
 
 

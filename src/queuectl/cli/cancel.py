@@ -10,6 +10,7 @@ from queuectl.cli.options import json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import JobId
+from queuectl.cli.verb import Verb
 from queuectl.model.cause import UNKILLABLE
 from queuectl.schema.results import result_object
 
@@ -21,7 +22,7 @@ _DONE = {
 """What was done -> the message about the job."""
 
 
-@click.command(name="cancel")
+@click.command(cls=Verb, name="cancel")
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, type=JobId())
 @json_option
 @pass_app

@@ -5,11 +5,14 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from queuectl.cli.types import OneOf
+from queuectl.cli.verb import Verb
+
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(name="completion")
-@click.argument("shell", metavar="bash|zsh|fish", type=click.Choice(SHELLS))
+@click.command(cls=Verb, name="completion")
+@click.argument("shell", metavar="bash|zsh|fish", type=OneOf(SHELLS))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
     """Print the script that completes commands, options and the ids of recent jobs in your shell.

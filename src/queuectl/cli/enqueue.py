@@ -15,10 +15,11 @@ from queuectl.cli.options import job_options, json_option
 from queuectl.cli.screens.messages import note, say_that_it_waits
 from queuectl.cli.screens.terminal import is_terminal, print_ids
 from queuectl.cli.screens.values import SHORT_ID
+from queuectl.cli.verb import Verb
 from queuectl.errors import InvalidInput
 
 
-class CommandWithDashes(click.Command):
+class CommandWithDashes(Verb):
     """A command that knows whether `--` stood among its arguments: what follows is run without a shell."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

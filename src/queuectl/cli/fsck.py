@@ -10,12 +10,13 @@ from queuectl.cli.options import json_option
 from queuectl.cli.screens.messages import note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import quantity
+from queuectl.cli.verb import Verb
 from queuectl.manager import integrity
 from queuectl.schema.results import problem_object
 from queuectl.text import printable
 
 
-@click.command(name="fsck")
+@click.command(cls=Verb, name="fsck")
 @click.option("--repair", is_flag=True, help="Repair the problems found.")
 @json_option
 @pass_app

@@ -9,11 +9,14 @@ from typing import Any
 import click
 
 from queuectl.cli.commands import ALIASES, COMMANDS
+from queuectl.cli.verb import Verb
 from queuectl.errors import QueuectlError
 
 
 class Noun(click.Group):
     """A group such as `worker`: its help shows each command's whole first sentence."""
+
+    command_class = Verb
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

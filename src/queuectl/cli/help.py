@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from queuectl.cli.verb import Verb
 
-@click.command(name="help")
+
+@click.command(cls=Verb, name="help")
 @click.argument("words", metavar="[COMMAND]...", nargs=-1)
 @click.pass_context
 def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from queuectl.cli.screens.jobs import JobsTable
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import Cursor, States, WholeNumber
+from queuectl.cli.verb import Verb
 from queuectl.manager.queue_manager import LARGEST_PAGE
 from queuectl.model.lifecycle import JobState
 from queuectl.schema.job import listed_object
@@ -32,7 +33,7 @@ limit_option = click.option(
 after_option = click.option("--after", type=Cursor(), metavar="CURSOR", help="Continue after a page of --json.")
 
 
-@click.command(name="list")
+@click.command(cls=Verb, name="list")
 @click.option(
     "--state",
     "groups",

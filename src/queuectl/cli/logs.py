@@ -15,13 +15,14 @@ from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.screens.values import SHORT_ID
 from queuectl.cli.types import JobId, WholeNumber
+from queuectl.cli.verb import Verb
 from queuectl.logs import reader
 from queuectl.model.job import Job
 from queuectl.model.lifecycle import JobState
 from queuectl.schema.results import log_object
 
 
-@click.command(name="logs")
+@click.command(cls=Verb, name="logs")
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, type=JobId())
 @click.option("--follow", "-f", is_flag=True, help="Print until the job is over; exit with 1 unless it completed.")
 @click.option(

@@ -13,11 +13,12 @@ from queuectl.cli.screens.jobs import job_details
 from queuectl.cli.screens.table import pairs
 from queuectl.cli.screens.terminal import print_json
 from queuectl.cli.types import JobId
+from queuectl.cli.verb import Verb
 from queuectl.logs import reader
 from queuectl.schema.job import job_object
 
 
-@click.command(name="show")
+@click.command(cls=Verb, name="show")
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True, type=JobId())
 @json_option
 @pass_app

@@ -8,10 +8,11 @@ from queuectl.cli.app import App, pass_app
 from queuectl.cli.options import json_option
 from queuectl.cli.screens.summary import print_summary
 from queuectl.cli.screens.terminal import print_json
+from queuectl.cli.verb import Verb
 from queuectl.schema.status import status_object
 
 
-@click.command(name="status")
+@click.command(cls=Verb, name="status")
 @json_option
 @pass_app
 def status_command(app: App, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 from queuectl.errors import InvalidInput
 from queuectl.model.lifecycle import JobState
 from queuectl.options import values
+from queuectl.text import one_line
 
 _CURSOR = re.compile(r"(1:|[23]:-?[0-9]{1,20}(\.[0-9]{1,20})?(e[+-]?[0-9]{1,3})?):(.{1,200})")
 """Section of the list, score as the server writes it, and id: see `page.lua`."""
@@ -57,11 +58,22 @@ class Cursor(click.ParamType):  # type: ignore[type-arg]
         return match[0]
 
 
+class OneOf(click.Choice):  # type: ignore[type-arg]
+    """One of some words."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word; InvalidInput lists all of them."""
+        if value not in self.choices:
+            known = ", ".join(map(str, self.choices))
+            raise InvalidInput(f"{_named(param)} must be one of {known}, not {one_line(str(value), 40)!r}.")
+        return str(value)
+
+
 class States(click.ParamType):  # type: ignore[type-arg]
     """One state, or several separated by commas."""
 
     name = "states"
-    one = click.Choice([state.value for state in JobState])
+    one = OneOf([state.value for state in JobState])
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None

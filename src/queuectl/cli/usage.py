@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
 
 import click
 
 from queuectl.cli.command_line import command_line
 from queuectl.cli.screens.messages import complain
+from queuectl.cli.verb import TooManyWords
 from queuectl.errors import InvalidInput
 from queuectl.text import one_line
 
@@ -40,23 +40,21 @@ def _message(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter):
         return f"{_name(error)} is missing."
     if isinstance(error, click.BadParameter):
-        return _bad_value(error)
+        return f"{_name(error)}: {error.message}"
     if isinstance(error, click.BadOptionUsage):
-        takes_none = "does not take" in error.message
-        return f"{one_line(error.option_name, 40)} {'takes no value' if takes_none else 'needs a value'}."
-    extra = re.match(r"Got unexpected extra arguments? \((.*)\)", error.message, re.DOTALL)
-    if extra:
-        return f"There is more than the command takes: {one_line(extra[1], 60)}"
+        return f"{one_line(error.option_name, 40)} {'takes no value' if _is_flag(error) else 'needs a value'}."
+    if isinstance(error, TooManyWords):
+        return f"There is more than the command takes: {one_line(' '.join(error.words), 60)}"
     return error.message
 
 
-def _bad_value(error: click.BadParameter) -> str:
-    value, said, _ = error.message.partition(" is not ")
-    kind = error.param.type if error.param is not None else None
-    kind = getattr(kind, "one", kind)  # several, separated by commas
-    if said and isinstance(kind, click.Choice):
-        return f"{_name(error)} must be one of {', '.join(map(str, kind.choices))}, not {value}."
-    return f"{_name(error)}: {error.message}"
+def _is_flag(error: click.BadOptionUsage) -> bool:
+    options = error.ctx.command.params if error.ctx else []
+    return any(
+        isinstance(option, click.Option) and option.is_flag
+        for option in options
+        if error.option_name in (*option.opts, *option.secondary_opts)
+    )
 
 
 def _name(error: click.BadParameter) -> str:

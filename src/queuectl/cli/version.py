@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from queuectl import __version__
+from queuectl.cli.verb import Verb
 
 
-@click.command(name="version")
+@click.command(cls=Verb, name="version")
 def version_command() -> None:
     """Print the version.
 
