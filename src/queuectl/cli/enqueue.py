@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -100,14 +102,9 @@ def enqueue_command(
         if addition.counted:
             _say_what_next(app, "status")
     elif words:
-        added: list[str] = []
-        command = command_bytes(ctx, words)
-        try:
+        with _named(as_json) as added:
+            command = command_bytes(ctx, words)
             app.manager.enqueue(command, wishes, durable=durable, on_added=added.extend, on_wait=on_wait)
-        finally:  # a job that was added is named, whatever happens to its durability
-            if added:
-                warn_of_piped_input()
-                print_ids(added, as_json=as_json)
         _say_what_next(app, f"logs -f {added[0][:SHORT_ID]}")
     else:
         raise InvalidInput("Give a command.", "Try: queuectl enqueue 'echo hello'")
@@ -120,6 +117,18 @@ def _read(source: str, by_null: bool) -> list[bytes]:
         click.echo("", err=True)
         note("Interrupted. No job was added.")
         raise
+
+
+@contextmanager
+def _named(as_json: bool) -> Iterator[list[str]]:
+    """Give a list for the id of the job that is added. It is printed whatever becomes of the job's durability."""
+    added: list[str] = []
+    try:
+        yield added
+    finally:
+        if added:
+            warn_of_piped_input()
+            print_ids(added, as_json=as_json)
 
 
 def warn_of_piped_input() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from queuectl.cli.commands import ALIASES, COMMANDS
-from queuectl.cli.verb import Verb
+from queuectl.cli.verb import Verb, naming
 from queuectl.errors import QueuectlError
 
 
@@ -17,6 +17,11 @@ class Noun(click.Group):
     """A group such as `worker`: its help shows each command's whole first sentence."""
 
     command_class = Verb
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options of the group."""
+        with naming(ctx):
+            return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

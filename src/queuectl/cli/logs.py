@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NamedTuple
+
 import click
 
 from queuectl.cli.app import App, pass_app
@@ -59,34 +62,23 @@ def logs_command(
     Files and pipes get the exact bytes; a terminal gets them without control characters. With several jobs, each
     has a heading. A log is on the host where the job ran: on another host, the exit code is 1.
     """
-    if follow and every:
-        raise click.UsageError("--follow goes with --tail, not with --all.")
-    if patience is not None and not follow:
-        raise click.UsageError("--patience says how long to wait for the server: it goes with --follow.")
+    _check(follow=follow, every=every, patience=patience)
     out = Output(raw, headings=len(job_ids) > 1)
+    if as_json:
+        ctx.exit(each_id(job_ids, partial(_print_objects, app)))
+    if not follow:
+        shown = Shown(attempt, every, tail)
+        ctx.exit(each_id(job_ids, partial(_print_output, app, out, shown)))
     found: list[str] = []
 
-    def show(given: str) -> int:
+    def find(given: str) -> int:
         job = app.manager.job(given)
         found.append(job.id)
-        if as_json:
-            _print_objects(app, job.id)
-            return 0
-        if follow:
-            _say_if_it_waits(app, job)
-            return 0
-        out.begin(job.id)
-        logs = [log for log in reader.attempts(app.settings.home, job.id) if attempt in (None, log.attempt)]
-        if not logs:
-            return 0 if say_why_none(app, job, attempt) else 1
-        for log in logs if every else logs[-1:]:
-            if every:
-                note(f"--- attempt {log.attempt} (run {log.fence}) ---")
-            out.write_all(reader.read(app.settings.home, job.id, fence=log.fence, last_lines=tail))
+        _say_if_it_waits(app, job)
         return 0
 
-    code = each_id(job_ids, show)
-    if follow and found and not as_json:
+    code = each_id(job_ids, find)
+    if found:
         code = follow_jobs(app, found, out, patience=patience, attempt=attempt, last_lines=tail) or code
     ctx.exit(code)
 
@@ -103,6 +95,36 @@ def _say_if_it_waits(app: App, job: Job) -> None:
         hint(f"Job {job.id[:SHORT_ID]} waits for a worker.")
 
 
-def _print_objects(app: App, job_id: str) -> None:
-    for log in reader.attempts(app.settings.home, job_id):
-        print_json(log_object(job_id, log))
+class Shown(NamedTuple):
+    """The part of a job's output to print: which attempt, or every one, and how many of its last lines."""
+
+    attempt: int | None
+    every: bool
+    last_lines: int | None
+
+
+def _check(*, follow: bool, every: bool, patience: float | None) -> None:
+    if follow and every:
+        raise click.UsageError("--follow goes with --tail, not with --all.")
+    if patience is not None and not follow:
+        raise click.UsageError("--patience says how long to wait for the server: it goes with --follow.")
+
+
+def _print_output(app: App, out: Output, shown: Shown, given: str) -> int:
+    job, home = app.manager.job(given), app.settings.home
+    out.begin(job.id)
+    logs = [log for log in reader.attempts(home, job.id) if shown.attempt in (None, log.attempt)]
+    if not logs:
+        return 0 if say_why_none(app, job, shown.attempt) else 1
+    for log in logs if shown.every else logs[-1:]:
+        if shown.every:
+            note(f"--- attempt {log.attempt} (run {log.fence}) ---")
+        out.write_all(reader.read(home, job.id, fence=log.fence, last_lines=shown.last_lines))
+    return 0
+
+
+def _print_objects(app: App, given: str) -> int:
+    job = app.manager.job(given)
+    for log in reader.attempts(app.settings.home, job.id):
+        print_json(log_object(job.id, log))
+    return 0
