@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from queuectl.cli.options import json_option
 from queuectl.cli.patience import patience_option
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import print_json
-from queuectl.cli.screens.values import SHORT_ID
+from queuectl.cli.screens.values import SHORT_ID, quantity
 from queuectl.cli.types import JobId, WholeNumber
 from queuectl.cli.verb import Verb
 from queuectl.logs import reader
@@ -69,30 +70,33 @@ def logs_command(
     if not follow:
         shown = Shown(attempt, every, tail)
         ctx.exit(each_id(job_ids, partial(_print_output, app, out, shown)))
-    found: list[str] = []
+    jobs: list[Job] = []
 
     def find(given: str) -> int:
-        job = app.manager.job(given)
-        found.append(job.id)
-        _say_if_it_waits(app, job)
+        jobs.append(app.manager.job(given))
         return 0
 
     code = each_id(job_ids, find)
-    if found:
+    if jobs:
+        _say_if_they_wait(app, jobs)
+        found = [job.id for job in jobs]
         code = follow_jobs(app, found, out, patience=patience, attempt=attempt, last_lines=tail) or code
     ctx.exit(code)
 
 
-def _say_if_it_waits(app: App, job: Job) -> None:
-    """Say why nothing comes yet."""
-    if job.state is not JobState.PENDING or job.attempts:
+def _say_if_they_wait(app: App, jobs: Sequence[Job]) -> None:
+    """Say why nothing comes yet, once for all jobs."""
+    waiting = [job for job in jobs if job.state is JobState.PENDING and not job.attempts]
+    if not waiting:
         return
+    who = "The job waits" if len(jobs) == 1 else f"{quantity(len(waiting), 'job')} wait"
     if app.workers.are_stopped():
-        note("The job waits: the workers are stopped. Go on with:", command_line("worker resume"))
+        note(f"{who}: the workers are stopped. Go on with:", command_line("worker resume"))
     elif not app.workers.count():
-        note("The job waits: no worker is running. Start some with:", command_line("worker start --count 2"))
+        note(f"{who}: no worker is running. Start some with:", command_line("worker start --count 2"))
     else:
-        hint(f"Job {job.id[:SHORT_ID]} waits for a worker.")
+        for job in waiting:
+            hint(f"Job {job.id[:SHORT_ID]} waits for a worker.")
 
 
 class Shown(NamedTuple):
