@@ -27,7 +27,7 @@ def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(Pool, "run", lambda pool: 0)
     monkeypatch.setattr(detach, "start_detached", lambda *arguments: 1)
-    monkeypatch.setattr(follow, "follow_job", lambda *arguments, **options: None)
+    monkeypatch.setattr(follow, "follow_job", lambda app, job_id, *arguments, **options: app.manager.job(job_id))
     monkeypatch.setattr(logs, "follow_jobs", lambda *arguments, **options: 0)
     monkeypatch.setattr(TemporaryPool, "look", lambda pool: None)
 

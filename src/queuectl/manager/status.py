@@ -11,6 +11,9 @@ from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.workers import overview
 from queuectl.storage.reads import Activity
 
+FEW_LEASES = 25
+"""Of so many leases the owner is read; with more, all are taken for those of the workers that are alive."""
+
 FEWEST_FINISHED = 5
 """Fewer say nothing about the next ones."""
 
@@ -23,16 +26,19 @@ class Status(NamedTuple):
     stopped: bool
     set_aside: list[str]
     activity: Activity
-    leases: Counter[str]
+    leases: Counter[str] | None
 
     @property
     def running(self) -> int:
         """Jobs that run at this moment.
 
-        ``leases`` counts the leases of each runner. A runner of short jobs holds more than it has workers, and
-        starts them as soon as one is free, so what exceeds the number of its workers waits. The workers' records
-        would not do: they leave out jobs of less than a moment, so a pool at full speed would look idle.
+        ``leases`` counts the leases of each runner, if there are few. A runner of short jobs holds more than it has
+        workers, and starts them as soon as one is free, so what exceeds the number of its workers waits. The
+        workers' records would not do: they leave out jobs of less than a moment, so a pool at full speed would look
+        idle.
         """
+        if self.leases is None:
+            return min(self.jobs[JobState.PROCESSING], len(self.workers))
         places = Counter(worker.runner for worker in self.workers)
         return sum(min(count, self.leases[runner]) for runner, count in places.items())
 
@@ -82,5 +88,6 @@ def read_status(storage: RedisStorage) -> Status:
     """The status now."""
     seen = storage.run(overview())
     workers = sorted(reads.workers(storage, seen.workers))
-    leases = Counter(runner for runner, _ in reads.leases(storage))
+    owners = reads.lease_owners(storage, most=FEW_LEASES)
+    leases = None if owners is None else Counter(owners)
     return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), leases)

@@ -16,8 +16,21 @@ from queuectl.storage.calls.leases import Held
 from queuectl.storage.codec import LARGEST_TIME, job_from, mapping, unkillable_from, worker_from
 from queuectl.storage.redis_storage import RedisStorage
 from queuectl.storage.scripts import CHUNK, JOBS
-from queuectl.storage.shapes import count, digits, either, fields, flag, row, score, text, texts, texts_or_none
+from queuectl.storage.shapes import (
+    count,
+    digits,
+    either,
+    fields,
+    flag,
+    nothing,
+    row,
+    score,
+    text,
+    texts,
+    texts_or_none,
+)
 
+_TEXT_OR_NONE = either(nothing, text)
 _FIRST = either(row(), row(text, score))
 """The first entry of a sorted set."""
 
@@ -74,6 +87,16 @@ def leases(storage: RedisStorage) -> list[tuple[str, Held]]:
                 )
                 found.append((runner, Held(job_id, int(values[1]), worker, *unkillable_from(fields))))
     return found
+
+
+def lease_owners(storage: RedisStorage, most: int) -> list[str] | None:
+    """The runner of each lease; None if there are more than ``most``."""
+    ids = storage.ask(texts, "ZRANGE", storage.keys.index(JobState.PROCESSING.value), 0, most)
+    if len(ids) > most:
+        return None
+    keys = [storage.keys.job(job_id.decode("utf-8", "replace")) for job_id in ids]
+    owners = storage.ask_all([(_TEXT_OR_NONE, ("HGET", key, "owner")) for key in keys], raise_errors=False)
+    return [owner.decode("utf-8", "replace") for owner in owners if isinstance(owner, bytes)]
 
 
 def exist(storage: RedisStorage, job_ids: Sequence[str]) -> list[bool]:
