@@ -43,8 +43,7 @@ class Ended(NamedTuple):
 class Attempt(NamedTuple):
     """The newest attempt that has ended: who ran it, when, and the outcome.
 
-    ``exit_code`` is None if the command did not exit by itself; for ``cause`` and ``detail`` see
-    `queuectl.model.cause`.
+    ``exit_code``, ``cause`` and ``detail`` are those of its `queuectl.model.outcome.Outcome`.
     """
 
     worker: str
