@@ -19,7 +19,7 @@ from queuectl.options.table import JOB, LEASE, SETTING, Option
 __all__ = ["JOB", "LEASE", "OPTIONS", "SETTING", "SETTINGS", "JobOptions", "Option", "Retention", "settings_rows"]
 
 
-class JobOptions(Identity, Place, Resources, Policy):
+class JobOptions(Policy, Resources, Place, Identity):
     """The options that a user can set for a single job. A value has the option's type, or is text like ``10m``.
 
     An option that is not given gets its value from the queue's configuration, else its default.

@@ -73,15 +73,12 @@ class Options:
     """Values of the options that a class and its bases declare. Missing ones, or None, have their default."""
 
     table: ClassVar[dict[str, Option[Any]]] = {}
-    """Name to declaration, in the order of declaration."""
+    """Name to declaration: those of each base, in the order in which the class names them, then its own."""
 
     def __init_subclass__(cls) -> None:
-        cls.table = {
-            name: option
-            for base in reversed(cls.__mro__)
-            for name, option in vars(base).items()
-            if isinstance(option, Option)
-        }
+        inherited = [base.table for base in cls.__bases__ if issubclass(base, Options)]
+        own = {name: option for name, option in vars(cls).items() if isinstance(option, Option)}
+        cls.table = {name: option for table in (*inherited, own) for name, option in table.items()}
 
     def __init__(self, **values: object) -> None:
         """Check and keep ``values``; raise InvalidInput for an invalid value, TypeError for an unknown name."""
