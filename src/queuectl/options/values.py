@@ -19,6 +19,11 @@ SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 MAX_BYTES = 1 << 50
 MAX_TEXT = 200
 
+DIGITS = "0123456789+-"
+NUMERALS = "0123456789.e+-"
+"""The characters of whole and other numbers. Python and Lua would also read ``1_0``, `` 3``, ``0x10`` or ``inf``, but
+each only some of them."""
+
 
 class Kind(Generic[T]):
     """A kind of value.
@@ -94,7 +99,7 @@ def number_text(value: float) -> str:
 def number(name: str, value: object, least: float, most: float) -> float:
     """Return ``value`` as a float between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
-        result = float(value)  # type: ignore[arg-type]
+        result = _float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{name} must be a number, not {_shown(value)}.") from None
     if not least <= result <= most:  # false for NaN too
@@ -105,7 +110,7 @@ def number(name: str, value: object, least: float, most: float) -> float:
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return ``value`` as an int between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
-        result = int(value)  # type: ignore[call-overload]
+        result = int(_checked(value, DIGITS))  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{name} must be a whole number, not {_shown(value)}.") from None
     if not least <= result <= most or result != float(value):  # type: ignore[arg-type]
@@ -116,7 +121,7 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
 def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: float = 0.0) -> float:
     """Return a duration in seconds, given as seconds or with units: ``30s``, ``1.5h``, ``1h30m``, ``7d``."""
     try:
-        result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else float(value)  # type: ignore[arg-type]
+        result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else _float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
             f"{name} must be a number of seconds, or a time with s, m, h or d such as 90s or 1h30m,"
@@ -127,6 +132,18 @@ def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: floa
     return result
 
 
+def _float(value: object) -> float:
+    return float(_checked(value, NUMERALS))  # type: ignore[arg-type]
+
+
+def _checked(value: object, characters: str) -> object:
+    """Return ``value``; raise ValueError if it is a text with other characters."""
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    if isinstance(text, str) and not frozenset(characters).issuperset(text):
+        raise ValueError
+    return value
+
+
 def _composed(text: str) -> float:
     """Return the seconds of ``1h30m``: each unit at most once, larger ones first."""
     total, digits, last = 0.0, "", math.inf
@@ -135,7 +152,7 @@ def _composed(text: str) -> float:
             digits += character
             continue
         unit = UNITS[character]
-        amount = float(digits)
+        amount = _float(digits)
         if unit >= last or (last < math.inf and amount < 0):
             raise ValueError
         total, digits, last = total + amount * unit, "", unit
@@ -152,7 +169,7 @@ def size(name: str, value: object) -> int:
             if short.endswith(ending) and letter in SIZES:
                 text, unit = short.removesuffix(ending)[:-1], SIZES[letter]
     try:
-        result = float(text) * unit  # type: ignore[arg-type]
+        result = _float(text) * unit
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
             f"{name} must be a number of bytes, or a size with k, M, G or T such as 512M, not {_shown(value)}."
