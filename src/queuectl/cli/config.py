@@ -13,8 +13,7 @@ from queuectl.cli.screens.table import pairs, table
 from queuectl.cli.screens.terminal import print_json, terminal_width
 from queuectl.errors import BadConfiguration, InvalidInput, QueuectlError
 from queuectl.options import SETTINGS
-from queuectl.options.values import number_text
-from queuectl.text import one_line
+from queuectl.text import one_line, printable
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
@@ -47,11 +46,11 @@ def show(app: App, origin: bool, as_json: bool) -> None:
       queuectl config show
       queuectl config show --origin
     """
-    values: dict[str, tuple[str, str]] = {}
+    values: dict[str, tuple[Any, str]] = {}
     trouble: QueuectlError | None = None
     try:
         for name, (value, was_set) in app.config.values().items():
-            values[name] = (number_text(value), "server" if was_set else "default")
+            values[name] = (value, "server" if was_set else "default")
     except QueuectlError as error:
         if not origin:
             raise
@@ -61,19 +60,19 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                name: {"value": _plain(text), "origin": where} if origin else _plain(text)
-                for name, (text, where) in values.items()
+                name: {"value": _plain(value), "origin": where} if origin else _plain(value)
+                for name, (value, where) in values.items()
             }
         )
     elif origin and terminal_width() < NARROW:
-        pairs({_spelt(name): f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
+        pairs({_spelt(name): f"{_meaning(name, value)}, {where}" for name, (value, where) in values.items()})
     else:
         headings = ["SETTING", "VALUE", "ORIGIN"] if origin else ["SETTING", "VALUE"]
         table(
             headings,
             [
-                [_spelt(name), _meaning(name, text), where][: len(headings)]
-                for name, (text, where) in values.items()
+                [_spelt(name), _meaning(name, value), where][: len(headings)]
+                for name, (value, where) in values.items()
             ],
         )
     if trouble is not None:
@@ -86,7 +85,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @json_option
 @pass_app
 def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: Any) -> None:
-    """Change settings. A job keeps the retry settings that were in force when it was enqueued.
+    """Change settings. A job keeps those that were in force when it was enqueued.
 
     \b
     Examples:
@@ -94,7 +93,7 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
       queuectl config set --timeout 1h --completed-retention 30d
       queuectl config set max-retries=5
 
-    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d.
+    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G.
     """
     given = {name: value for name, value in changes.items() if value is not None} | _assigned(assignments)
     if not given:
@@ -102,10 +101,10 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
     app.config.change(given)
     current = app.config.values()
     if as_json:
-        print_json({name: _plain(number_text(current[name][0])) for name in given})
+        print_json({name: _plain(current[name][0]) for name in given})
         return
     for name in given:
-        click.echo(f"{_spelt(name)} = {_meaning(name, number_text(current[name][0]))}")
+        click.echo(f"{_spelt(name)} = {printable(_meaning(name, current[name][0]))}")
 
 
 @config_command.command(name="reset")
@@ -120,7 +119,7 @@ def reset(app: App, as_json: bool) -> None:
     """
     app.config.reset()
     if as_json:
-        print_json({name: _plain(number_text(value)) for name, (value, _) in app.config.values().items()})
+        print_json({name: _plain(value) for name, (value, _) in app.config.values().items()})
     else:
         click.echo("The configuration has its default values again.")
 
@@ -130,15 +129,12 @@ def _spelt(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _meaning(name: str, text: str) -> str:
-    """Format a value for people: durations in units, followed by the seconds, and 0 as none where it means that."""
+def _meaning(name: str, value: Any) -> str:
+    """Format a value for people: durations and sizes with their exact number, and 0 as none where it means that."""
     option = SETTINGS.get(name)
     if option is None:
-        return text  # one of this machine's own settings
-    if option.unlimited and text == "0":
-        return "none"
-    shown = option.kind.words(option.read(text))
-    return shown if shown in (text, f"{text}s") else f"{shown} ({text} s)"
+        return str(value)  # one of this machine's own settings
+    return "none" if option.unlimited and not value else option.kind.meaning(value)
 
 
 def _assigned(words: tuple[str, ...]) -> dict[str, str]:
@@ -182,11 +178,6 @@ def _local(app: App) -> dict[str, tuple[str, str]]:
     return {name: (value, settings.origins[name]) for name, value in shown.items()}
 
 
-def _plain(text: str) -> int | float | str:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: a whole number without its fraction."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -88,7 +88,7 @@ class QueueManager:
                 if len(commands) > 1:
                     raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
                 raise
-        fields: dict[str, str | bytes] = {**options.fields(), "queue": DEFAULT_QUEUE, "cwd": current_directory()}
+        fields: dict[str, str | bytes] = {"queue": DEFAULT_QUEUE, "cwd": current_directory(), **options.fields()}
         if form != SHELL:
             fields["form"] = form
         variables = capture()

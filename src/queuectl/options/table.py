@@ -13,39 +13,50 @@ if TYPE_CHECKING:
     from queuectl.options.values import Kind
 
 T = TypeVar("T")
+Given = TypeVar("Given", bound="Options")
 
-SETTING, LEASE, JOB = "setting", "lease", "job"
-"""Where a value is stored: in a field that a runner needs and the queue's configuration may fill in; in one packed
-field of what only a runner needs, since most jobs have none of it; or in a field that is just stored and shown."""
+FIELD, LEASE, ALWAYS, SCRIPT, QUEUE = "field", "lease", "always", "script", "queue"
+"""Where a value goes.
+
+FIELD: into a field of the job, stored and shown. LEASE: to the runner; these values share one field, as most jobs
+have none. ALWAYS: to the runner too, in a field of its own, as every job has a value. SCRIPT: to the script that
+adds the job, which acts on it and takes it out of the fields. QUEUE: nowhere; it is a setting of the queue itself.
+"""
 
 
 class Option(Generic[T]):
     """One option. On a class it is this declaration; on an instance it is the value or the default.
 
-    ``unlimited``: 0 means no limit.
+    ``configurable``: the queue's configuration can give jobs a value, if scripts can check its kind.
+    ``unlimited``: 0 means no limit. ``limit``: what the limit is called when an attempt exceeds it; `show` and JSON
+    have all limits in one place. ``shown``: whether `show` has a line for it.
     """
 
     name: str
-    group: str
 
     def __init__(
         self,
         kind: Kind[T],
         default: T,
         help: str,  # noqa: A002
-        goes_to: str = SETTING,
+        goes_to: str,
         *,
+        configurable: bool = True,
         unlimited: bool = False,
+        limit: str = "",
+        shown: bool = True,
     ) -> None:
         self.kind = kind
         self.default = default
         self.help = help
         self.goes_to = goes_to
-        self.unlimited = unlimited
+        self.configurable = configurable and kind.characters is not None
+        self.unlimited = unlimited or bool(limit)
+        self.limit = limit
+        self.shown = shown and not limit
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
-        self.group = owner.__name__.lower()
 
     @overload
     def __get__(self, instance: None, owner: type) -> Option[T]: ...
@@ -98,6 +109,10 @@ class Options:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
+
+    def __or__(self: Given, other: Given) -> Given:
+        """These options, with the ones given in ``other`` in place of their own."""
+        return type(self)(**(self.given | other.given))
 
     def values(self) -> Mapping[str, Any]:
         """Return every option's value, defaults included."""

@@ -21,19 +21,19 @@ MAX_TEXT = 200
 
 DIGITS = "0123456789+-"
 NUMERALS = "0123456789.e+-"
-"""The characters of whole and other numbers. Python and Lua would also read ``1_0``, `` 3``, ``0x10`` or ``inf``, but
-each only some of them."""
+"""The characters of whole numbers and of others. Python and Lua would read more, ``1_0`` or ``0x10``, each what the
+other does not."""
 
 
 class Kind(Generic[T]):
     """A kind of value.
 
     ``read(name, value)`` converts a text or number, or raises InvalidInput. ``text`` formats a value for storage,
-    ``words`` for people. ``most`` and ``whole`` limit the stored values that we accept, since others may have
-    written them.
+    ``words`` for people; ``unit`` follows the exact number there. ``characters`` are those of a stored number, and
+    ``most`` is the largest; "" stands for any text, None for values that no script can check.
     """
 
-    __slots__ = ("metavar", "most", "read", "text", "whole", "words")
+    __slots__ = ("characters", "metavar", "most", "read", "text", "unit", "words")
 
     def __init__(
         self,
@@ -41,40 +41,79 @@ class Kind(Generic[T]):
         read: Callable[[str, object], T],
         text: Callable[[T], str],
         words: Callable[[T], str] | None = None,
+        *,
+        unit: str = "",
+        characters: str | None = None,
         most: float = math.inf,
-        whole: bool = False,
     ) -> None:
         self.metavar = metavar
         self.read = read
         self.text = text
         self.words = words or text
+        self.unit = unit
+        self.characters = characters
         self.most = most
-        self.whole = whole
+
+    def in_force(self, text: str) -> bool:
+        """Whether a stored text counts as a setting. Scripts check the same, since anybody may have written it."""
+        if not text or self.characters is None:
+            return False
+        if self.characters and not frozenset(self.characters).issuperset(text):
+            return False
+        try:
+            self.read("", text)
+        except InvalidInput:
+            return False
+        return True
+
+    def meaning(self, value: T) -> str:
+        """Format a value for people, followed by the exact number if they differ: ``1h (3600 s)``."""
+        words, exact = self.words(value), f"{self.text(value)} {self.unit}"
+        return words if not self.unit or words.replace(" ", "") == exact.replace(" ", "") else f"{words} ({exact})"
 
 
-def seconds_up_to(most: float = YEAR_SECONDS) -> Kind[float]:
+def seconds_up_to(most: float = YEAR_SECONDS, *, least: float = 0.0) -> Kind[float]:
     """Return the kind for a duration in seconds."""
-    return Kind("TIME", lambda name, value: seconds(name, value, most), number_text, span_text, most)
+
+    def read(name: str, value: object) -> float:
+        return seconds(name, value, most, least=least)
+
+    return Kind("TIME", read, number_text, span_text, unit="s", characters=NUMERALS, most=most)
 
 
-def whole_up_to(most: int) -> Kind[int]:
-    """Return the kind for a count from 0 to ``most``."""
-    return Kind("N", lambda name, value: whole_number(name, value, 0, most), str, None, most, True)
+def whole_up_to(most: int, *, least: int = 0) -> Kind[int]:
+    """Return the kind for a count up to ``most``."""
+    return Kind("N", lambda name, value: whole_number(name, value, least, most), str, characters=DIGITS, most=most)
 
 
 def number_up_to(most: float) -> Kind[float]:
     """Return the kind for a number from 0 to ``most``."""
-    return Kind("F", lambda name, value: number(name, value, 0, most), number_text, None, most)
+    return Kind("F", lambda name, value: number(name, value, 0, most), number_text, characters=NUMERALS, most=most)
 
 
 def size_in_bytes() -> Kind[int]:
     """Return the kind for a number of bytes."""
-    return Kind("SIZE", size, str, size_text, MAX_BYTES, True)
+    return Kind("SIZE", size, str, size_text, unit="bytes", characters=DIGITS, most=MAX_BYTES)
+
+
+def text() -> Kind[str]:
+    """Return the kind for any text without NUL. Bytes that are no text are surrogates, as in os.fsdecode."""
+    return Kind("TEXT", any_text, str, characters="")
 
 
 def texts() -> Kind[tuple[str, ...]]:
     """Return the kind for several short texts, stored one per line."""
     return Kind("TEXT", short_texts, "\n".join, ", ".join)
+
+
+def any_text(name: str, value: object) -> str:
+    """Check a text: only NUL is not allowed, which no program can be given, and what can't be encoded."""
+    try:
+        if isinstance(value, str) and b"\0" not in value.encode("utf-8", "surrogateescape"):
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise InvalidInput(f"{name} must be a text without NUL bytes, not {_shown(value)}.")
 
 
 def short_texts(name: str, value: object) -> tuple[str, ...]:

@@ -4,7 +4,8 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      environment variables, packed ('' for none): stored once for all jobs with the same ones
---           n, then n values: setting, default, most, whole ... (see config; the queue's own value overrides)
+--           n, then n values: setting, default, characters, most ... (see config; the queue's own value overrides)
+--           n, then n names: those of them that share the field `limits` (see options/packing.py)
 --           n, then n values: field, value ... shared by all jobs (override both)
 --           then for each job: id, command, n, then n values: field, value ... of its own (override all)
 -- Reply     {'ok'} | {'exists', id} | {'newer', schema}
@@ -22,8 +23,29 @@ local function section()
   return first <= last and { unpack(ARGV, first, last) } or {}
 end
 
-local defaults = settings(section())
-local given = section()
+local function escaped(character)
+  return string.format('%%%02X', string.byte(character))
+end
+
+local defaults, packed = settings(section()), {}
+for _, name in ipairs(section()) do
+  local value = defaults[name] or ''
+  defaults[name] = nil
+  packed[#packed + 1] = value ~= '' and name .. '=' .. string.gsub(value, '[%s%%]', escaped) or nil
+end
+defaults.limits = table.concat(packed, ' ')
+
+-- Puts the queue's own values before the given ones in the field that they share: the last one of a name counts.
+local function completed(fields)
+  for i = 1, #fields - 1, 2 do
+    if fields[i] == 'limits' and defaults.limits ~= '' then
+      fields[i + 1] = defaults.limits .. ' ' .. fields[i + 1]
+    end
+  end
+  return fields
+end
+
+local given = completed(section())
 local ids, keys, commands, own, seen = {}, {}, {}, {}, {}
 while at <= #ARGV do
   local id = ARGV[at]
@@ -38,7 +60,7 @@ while at <= #ARGV do
   if ARGV[at] == '0' then
     at = at + 1
   else
-    own[#ids] = section()
+    own[#ids] = completed(section())
   end
 end
 if call('EXISTS', unpack(keys)) > 0 then
@@ -56,8 +78,10 @@ end
 
 local shared = { 'status', 'pending', 'attempts', '0', 'created_at', NOW }
 for name, value in pairs(defaults) do
-  shared[#shared + 1] = name
-  shared[#shared + 1] = value
+  if value ~= '' then
+    shared[#shared + 1] = name
+    shared[#shared + 1] = value
+  end
 end
 for i = 1, #given do
   shared[#shared + 1] = given[i]

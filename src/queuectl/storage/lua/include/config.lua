@@ -2,17 +2,17 @@
 -- uses: keys
 local CONFIG = prefix .. 'config'
 
--- Returns `text` if it is a number within Python's bounds, else nil, since anybody may write to the hash. Lua alone
--- would also accept ' 3', '0x10', 'inf' and 'nan'. `whole` is '1' for settings that count something.
-local function checked(text, most, whole)
-  if not text or string.find(text, '[^%d.e+-]') or whole == '1' and not string.find(text, '^[+-]?%d+$') then
+-- Returns `text` if it is a number of these characters within Python's bounds, or, without characters, any text without
+-- NUL; else nil, since anybody may write to the hash. Lua alone would also accept ' 3', '0x10', 'inf' and 'nan'.
+local function checked(text, characters, most)
+  if not text or text == '' or string.find(text, characters == '' and '%z' or '[^' .. characters .. ']') then
     return nil
   end
   local number = tonumber(text)
-  return number and number >= 0 and number <= tonumber(most) and text or nil
+  return (characters == '' or number and number >= 0 and number <= tonumber(most)) and text or nil
 end
 
--- Returns the settings in force, name -> text. `rows`: name, default, most, whole, name, default ...
+-- Returns the settings in force, name -> text. `rows`: name, default, characters, most, name, default ...
 local function settings(rows)
   local names, values = {}, {}
   for i = 1, #rows, 4 do
