@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OnWait = Callable[[ServerUnreachable], None]
 
+Work = bytes | tuple[bytes, JobOptions]
+"""A command, or one with options of its own."""
+
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
 
@@ -69,7 +72,7 @@ class QueueManager:
 
     def enqueue_many(
         self,
-        commands: Sequence[bytes],
+        commands: Sequence[Work],
         options: JobOptions = NO_OPTIONS,
         *,
         form: str = SHELL,
@@ -78,12 +81,13 @@ class QueueManager:
     ) -> list[str]:
         """Add many commands: all are checked before the first is added, then they go in chunks.
 
+        A command may have options of its own; each of these overrides the same one of ``options``, which all share.
         ``on_added`` gets the ids of each chunk once the server has acknowledged it. Gives all ids, in the order of
         ``commands``.
         """
-        for number, command in enumerate(commands, 1):
+        for number, work in enumerate(commands, 1):
             try:
-                check(command, form)
+                check(work if isinstance(work, bytes) else work[0], form)
             except InvalidInput as error:
                 if len(commands) > 1:
                     raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
@@ -94,7 +98,7 @@ class QueueManager:
         variables = capture()
         added: list[str] = []
         for start in range(0, len(commands), BATCH):
-            ids = self._add(commands[start : start + BATCH], fields, variables, on_wait)
+            ids = self._add(commands[start : start + BATCH], options, fields, variables, on_wait)
             added += ids
             on_added(ids)
         return added
@@ -115,7 +119,8 @@ class QueueManager:
 
     def _add(
         self,
-        commands: Sequence[bytes],
+        commands: Sequence[Work],
+        options: JobOptions,
         fields: Mapping[str, str | bytes],
         variables: Mapping[bytes, bytes],
         on_wait: OnWait | None,
@@ -123,7 +128,7 @@ class QueueManager:
         for _ in range(DRAWS):
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            new = [jobs.NewJob(job_id, command) for job_id, command in zip(ids, commands, strict=True)]
+            new = [_new_job(job_id, work, options, fields) for job_id, work in zip(ids, commands, strict=True)]
             call = jobs.enqueue(new, shared=fields, variables=variables)
             taken, again = _reached(partial(self._storage.run, call), on_wait)
             # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
@@ -209,6 +214,15 @@ class QueueManager:
             before, count = self._storage.run(jobs.clear(before))
             total += count
         return total
+
+
+def _new_job(job_id: str, work: Work, options: JobOptions, fields: Mapping[str, str | bytes]) -> jobs.NewJob:
+    """A job to add beside others that share ``options``, and so ``fields`` of the hash."""
+    if isinstance(work, bytes):
+        return jobs.NewJob(job_id, work)
+    command, own = work
+    given = (options | own).fields().items()
+    return jobs.NewJob(job_id, command, {name: value for name, value in given if fields.get(name) != value})
 
 
 def _reached(call: Callable[[], T], on_wait: OnWait | None) -> tuple[T, bool]:

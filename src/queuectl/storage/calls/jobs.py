@@ -26,7 +26,10 @@ _CLEARED = row(either(word(b""), seconds), count)
 
 
 class NewJob(NamedTuple):
-    """A job to add; its own ``fields`` of the hash win over those that all jobs of the call share."""
+    """A job to add; its own ``fields`` of the hash win over those that all jobs of the call share.
+
+    Options for the lease share one field: its own value repeats the shared ones that still apply.
+    """
 
     id: str
     command: bytes
