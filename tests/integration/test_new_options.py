@@ -15,7 +15,10 @@ import queuectl
 from queuectl.storage import RedisStorage
 
 LINES = {
-    "identity": '    colour = Option(values.text(), "", "A text that is just stored and shown.", FIELD)\n',
+    "identity": (
+        '    colour = Option(values.text(), "", "A text that is just stored and shown.", FIELD)\n'
+        '    hold = Option(values.switch(), False, "It takes no value.", FIELD)\n'
+    ),
     "place": '    stdin = Option(values.text(), "", "A text that the runner needs.", LEASE)\n',
     "policy": '    front = Option(values.whole_up_to(9), 0, "A number for the script.", SCRIPT)\n',
 }
@@ -66,6 +69,16 @@ def test_an_option_that_is_stored_and_shown(run: Run) -> None:
     assert json.loads(run("config", "show", "--json"))["colour"] == ANY_TEXT
     assert json.loads(run("show", "--json", run("enqueue", "true").strip()))["colour"] == ANY_TEXT
     assert json.loads(run("list", "--json").splitlines()[0])["colour"] == ANY_TEXT
+
+
+def test_an_option_without_a_value(run: Run) -> None:
+    assert json.loads(run("show", "--json", run("enqueue", "--hold", "true").strip()))["hold"] is True
+    assert json.loads(run("show", "--json", run("add", "--hold", "true").strip()))["hold"] is True
+    run("config", "set", "--hold")
+    assert json.loads(run("config", "show", "--json"))["hold"] is True
+    assert any(line.split() == ["hold", "yes"] for line in run("show", run("enqueue", "true").strip()).splitlines())
+    run("config", "set", "hold=no")
+    assert json.loads(run("show", "--json", run("enqueue", "true").strip()))["hold"] is False
 
 
 def test_an_option_that_the_runner_needs(run: Run) -> None:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Given = TypeVar("Given", bound="Options")
 
-FIELD, LEASE, ALWAYS, SCRIPT, QUEUE = "field", "lease", "always", "script", "queue"
+FIELD, LEASE, ALWAYS, SCRIPT, QUEUE, POOL = "field", "lease", "always", "script", "queue", "pool"
 """Where a value goes.
 
 FIELD: into a field of the job, stored and shown. LEASE: to the runner; these values share one field, as most jobs
 have none. ALWAYS: to the runner too, in a field of its own, as every job has a value. SCRIPT: to the script that
 adds the job, which acts on it and takes it out of the fields. QUEUE: nowhere; it is a setting of the queue itself.
+POOL: to a pool of workers.
 """
 
 
@@ -29,7 +30,8 @@ class Option(Generic[T]):
 
     ``configurable``: the queue's configuration can give jobs a value, if scripts can check its kind.
     ``unlimited``: 0 means no limit. ``limit``: what the limit is called when an attempt exceeds it; `show` and JSON
-    have all limits in one place. ``shown``: whether `show` has a line for it.
+    have all limits in one place. ``shown``: whether `show` has a line for it. ``flags``: its names on the command
+    line as Click takes them, such as ``--verbose/--quiet`` and ``-v/-q``, if they are not just ``--name``.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Option(Generic[T]):
         unlimited: bool = False,
         limit: str = "",
         shown: bool = True,
+        flags: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.default = default
@@ -54,9 +57,12 @@ class Option(Generic[T]):
         self.unlimited = unlimited or bool(limit)
         self.limit = limit
         self.shown = shown and not limit
+        self.flags = flags
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+        self._called = self.flags[0] if self.flags else name.replace("_", "-")
+        self.flags = self.flags or (f"--{self._called}",)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Option[T]: ...
@@ -68,7 +74,12 @@ class Option(Generic[T]):
     @property
     def flag(self) -> str:
         """The option's name on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+        return self.flags[0].partition("/")[0]
+
+    @property
+    def switch(self) -> bool:
+        """Whether it takes no value."""
+        return isinstance(self.default, bool)
 
     @property
     def many(self) -> bool:
@@ -77,7 +88,15 @@ class Option(Generic[T]):
 
     def read(self, value: object) -> T:
         """Convert a text or number to the option's value; raise InvalidInput if it is invalid."""
-        return self.kind.read(self.name.replace("_", "-"), value)
+        return self.kind.read(self._called, value)
+
+    def words(self, value: T) -> list[str]:
+        """Return the words of a command line that give the option this value."""
+        if self.switch:
+            on, _, off = self.flags[0].partition("/")
+            return [on] if value else [off] if off else []
+        texts = value if isinstance(value, tuple) else [self.kind.text(value)]
+        return [word for text in texts for word in (self.flag, text)]
 
 
 class Options:

@@ -96,6 +96,18 @@ def size_in_bytes() -> Kind[int]:
     return Kind("SIZE", size, str, size_text, unit="bytes", characters=DIGITS, most=MAX_BYTES)
 
 
+def switch() -> Kind[bool]:
+    """Return the kind for something that is on or off."""
+    return Kind(
+        "",
+        yes_or_no,
+        lambda value: str(int(value)),
+        lambda value: "yes" if value else "no",
+        characters=DIGITS,
+        most=1,
+    )
+
+
 def text() -> Kind[str]:
     """Return the kind for any text without NUL. Bytes that are no text are surrogates, as in os.fsdecode."""
     return Kind("TEXT", any_text, str, characters="")
@@ -104,6 +116,15 @@ def text() -> Kind[str]:
 def texts() -> Kind[tuple[str, ...]]:
     """Return the kind for several short texts, stored one per line."""
     return Kind("TEXT", short_texts, "\n".join, ", ".join)
+
+
+def yes_or_no(name: str, value: object) -> bool:
+    """Check a boolean, given as such, as 1 or 0, or as ``yes`` or ``no``."""
+    known: dict[object, bool] = {True: True, False: False, "1": True, "0": False, "yes": True, "no": False}
+    try:
+        return known[value]
+    except (KeyError, TypeError):
+        raise InvalidInput(f"{name} must be yes or no, not {_shown(value)}.") from None
 
 
 def any_text(name: str, value: object) -> str:
