@@ -29,7 +29,8 @@ __all__ = [
     "JobOptions",
     "Option",
     "Retention",
-    "settings_rows",
+    "defaults",
+    "rules",
 ]
 
 PACKED_FIELD = "limits"
@@ -71,14 +72,12 @@ SETTINGS: dict[str, Option[Any]] = {
 """The settings in the queue's configuration."""
 
 
-def settings_rows(options: Iterable[Option[Any]]) -> list[str]:
-    """Return name, default, characters, most for each of these settings, for scripts: Python defines the bounds.
+def rules(options: Iterable[Option[Any]]) -> str:
+    """Return name, characters and most of each of these settings, for scripts: Python defines the bounds."""
+    kinds = ((option.name, option.kind) for option in options)
+    return " ".join(f"{name} {kind.characters} {kind.most:.0f}" for name, kind in kinds)
 
-    The default of an option that most jobs don't have is "": then the script stores nothing.
-    """
-    rows = []
-    for option in options:
-        kind = option.kind
-        default = kind.text(option.default) if option.goes_to in (ALWAYS, QUEUE) else ""
-        rows += [option.name, default, kind.characters or "", f"{kind.most:.0f}"]
-    return rows
+
+def defaults(options: Iterable[Option[Any]]) -> list[str]:
+    """Return name, default ... of these options."""
+    return [part for option in options for part in (option.name, option.kind.text(option.default))]

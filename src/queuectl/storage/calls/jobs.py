@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from queuectl.errors import RecordInvalid
-from queuectl.options import LEASE, OPTIONS, Retention, settings_rows
+from queuectl.options import ALWAYS, LEASE, OPTIONS, Retention, defaults, rules
 from queuectl.storage import variables as environment
 from queuectl.storage.scripts import CHUNK, Argument, Call, texts
 from queuectl.storage.shapes import count, either, fields, many, row, seconds, text, word
@@ -74,11 +74,11 @@ def enqueue(
     added to the environment of each job.
     """
     settings = [option for option in OPTIONS.values() if option.configurable]
-    rows = settings_rows(settings)
-    packed = [option.name for option in settings if option.goes_to == LEASE]
+    packed = " ".join(option.name for option in settings if option.goes_to == LEASE)
+    always = defaults(option for option in OPTIONS.values() if option.goes_to == ALWAYS)
     pairs = [part for pair in shared.items() for part in pair]
-    arguments: list[Argument] = [environment.pack(variables or {})]
-    arguments += (len(rows), *rows, len(packed), *packed, len(pairs), *pairs)
+    arguments: list[Argument] = [environment.pack(variables or {}), rules(settings), packed]
+    arguments += (len(always), *always, len(pairs), *pairs)
     for job in jobs:
         if job.fields:
             own = [part for pair in job.fields.items() for part in pair]
@@ -132,7 +132,8 @@ def delete(state: JobState, job_ids: Sequence[str]) -> Call[list[str]]:
 
 def prune() -> Call[list[str]]:
     """Remove one chunk of finished jobs that are past their retention. Gives their ids."""
-    return Call("prune", (CHUNK, *settings_rows(Retention.table.values())), many(text), texts)
+    retention = Retention.table.values()
+    return Call("prune", (CHUNK, rules(retention), *defaults(retention)), many(text), texts)
 
 
 def _taken_from(reply: Any) -> str:

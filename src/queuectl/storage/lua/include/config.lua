@@ -12,16 +12,16 @@ local function checked(text, characters, most)
   return (characters == '' or number and number >= 0 and number <= tonumber(most)) and text or nil
 end
 
--- Returns the settings in force, name -> text. `rows`: name, default, characters, most, name, default ...
-local function settings(rows)
-  local names, values = {}, {}
-  for i = 1, #rows, 4 do
-    names[#names + 1] = rows[i]
+-- Returns the settings that the queue has of its own, name -> text. `rules`: 'name characters most name characters ...'.
+local function settings(rules)
+  local stored, own, known = call('HGETALL', CONFIG), {}, {}
+  for i = 1, #stored, 2 do
+    known[stored[i]] = stored[i + 1]
   end
-  local stored = #names > 0 and call('HMGET', CONFIG, unpack(names)) or {}
-  for i, name in ipairs(names) do
-    local at = 4 * i - 3
-    values[name] = checked(stored[i], rows[at + 2], rows[at + 3]) or rows[at + 1]
+  if #stored > 0 then
+    for name, characters, most in string.gmatch(rules, '(%S+) (%S*) (%S+)') do
+      own[name] = checked(known[name], characters, most)
+    end
   end
-  return values
+  return own
 end
