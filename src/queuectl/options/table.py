@@ -121,10 +121,12 @@ class Options:
         vars(self).update(self.given)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Options) and self.values() == other.values()
+        if not isinstance(other, Options) or not (isinstance(other, type(self)) or isinstance(self, type(other))):
+            return NotImplemented
+        return self._changed() == other._changed()
 
     def __hash__(self) -> int:
-        return hash(tuple(self.values().values()))
+        return hash(tuple(sorted(self._changed().items())))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.given.items())})"
@@ -136,3 +138,6 @@ class Options:
     def values(self) -> Mapping[str, Any]:
         """Return every option's value, defaults included."""
         return {name: getattr(self, name) for name in self.table}
+
+    def _changed(self) -> dict[str, Any]:
+        return {name: value for name, value in self.given.items() if value != self.table[name].default}

@@ -10,6 +10,7 @@ from queuectl.errors import InvalidInput, RecordInvalid
 from queuectl.model.command import EXEC, SHELL, check
 from queuectl.model.job import (
     Attempt,
+    ClaimedJob,
     Ended,
     Job,
     Lease,
@@ -21,6 +22,7 @@ from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.model.queue import DEFAULT_QUEUE
 from queuectl.model.worker import WorkerInfo
 from queuectl.options import ALWAYS, FIELD, LEASE, OPTIONS, PACKED_FIELD, JobOptions, Option
+from queuectl.options.lease import LeaseOptions
 from queuectl.options.packing import unpack
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
         check(command, form_text)
         if b"\0" in (cwd or b"") + (queue or b""):
             raise RecordInvalid("its directory or its queue has a NUL byte")
-        job = Job(
+        job = ClaimedJob(
             id=job_id.decode(),
             state=JobState.PROCESSING,
             command=command,
@@ -72,10 +74,10 @@ def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
 
 
 @lru_cache(maxsize=64)
-def _options_from(packed: bytes | None, *always: bytes | None) -> JobOptions:
+def _options_from(packed: bytes | None, *always: bytes | None) -> LeaseOptions:
     # Cached: most jobs share their options, and checking them costs as much as the rest of a lease.
     values = {name: _any_text(value) for name, value in zip(_ALWAYS, always, strict=True) if value}
-    return JobOptions(**values | _unpacked(packed or b""))
+    return LeaseOptions(**values | _unpacked(packed or b""))
 
 
 def _unpacked(packed: bytes) -> dict[str, str]:
