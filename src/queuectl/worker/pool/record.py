@@ -235,13 +235,6 @@ def _read(descriptor: int) -> PoolRecord | None:
         InvalidInput,
     ):  # RecursionError: a file of "[[[["
         return None
-    sound = _is_like(record, _EXAMPLE)  # the options have checked themselves
+    # The options have checked themselves.
+    sound = all(type(value) is type(model) for value, model in zip(record, _EXAMPLE, strict=True))
     return record if sound and all(isinstance(name, str) for name in record.runners) else None
-
-
-def _is_like(values: tuple[Any, ...], example: tuple[Any, ...]) -> bool:
-    """Whether each value has the type of its example; a whole number may stand for a float."""
-    return all(
-        type(value) is type(model) or (type(value), type(model)) == (int, float)
-        for value, model in zip(values, example, strict=True)
-    )
