@@ -52,10 +52,11 @@ def _understood(arguments: list[str]) -> tuple[bytes | list[bytes], dict[str, ob
     rest = list(arguments)
     while rest and rest[0].startswith("-") and rest[0] != "--":
         flag, equals, value = rest.pop(0).partition("=")
-        if flag not in flags or not (equals or rest):
+        option = flags.get(flag)
+        if option is None or (equals if option.switch else not (equals or rest)):
             return None
-        option, text = flags[flag], value if equals else rest.pop(0)
-        options[option.name] = (*options.get(option.name, ()), text) if option.many else text  # type: ignore[misc]
+        given = True if option.switch else value if equals else rest.pop(0)
+        options[option.name] = (*options.get(option.name, ()), given) if option.many else given  # type: ignore[misc]
     if rest[:1] == ["--"] and len(rest) > 1:
         return [os.fsencode(word) for word in rest[1:]], options
     if len(rest) == 1 and not rest[0].startswith("-"):

@@ -45,7 +45,7 @@ def outside(storage: RedisStorage) -> list[bytes]:
 
 @fuzzed
 @given(st.lists(st.tuples(st.sampled_from(sorted(names())), arguments), min_size=1, max_size=4))
-@example([("enqueue", [b"", b"0", b"0", b"9223372036854775807", b"abcd", b"true"])])
+@example([("enqueue", [b"", b"", b"", b"0", b"9223372036854775807", b"abcd", b"true"])])
 def test_any_arguments(storage: RedisStorage, calls: list[tuple[str, list[bytes]]]) -> None:
     storage.r.flushall()
     add(storage, 2)

@@ -17,6 +17,11 @@ DEFAULTS = {
     "backoff_base": 2,
     "backoff_factor": 2,
     "timeout": 0,
+    "memory": 0,
+    "cpu_time": 0,
+    "max_output": 0,
+    "max_processes": 0,
+    "nice": 0,
     "completed_retention": 604_800,
     "dead_retention": 7_776_000,
     "max_finished": 1_000_000,
@@ -180,6 +185,18 @@ def test_settings_are_shown_set_and_reset(queue: RedisStorage) -> None:
     run("config", "reset")
     assert run("config", "show", "--json").object == DEFAULTS
     assert not queue.r.exists("queuectl:config")
+
+
+def test_any_option_of_a_job_can_have_a_default(queue: RedisStorage) -> None:
+    said = run("config", "set", "--cpu-time", "90m", "memory=1G", "nice=5").out
+    assert said == "cpu-time = 1h30m (5400 s)\nmemory = 1G (1073741824 bytes)\nnice = 5\n"
+    job = show(enqueue("--cpu-time", "1h", "true"))
+    assert (job["limits"]["memory"], job["limits"]["cpu_time"], job["nice"]) == (1 << 30, 3600, 5)
+    assert show(enqueue("--memory", "0", "true"))["limits"]["memory"] is None
+    assert re.search(r"^memory +1G \(1073741824 bytes\)$", run("config", "show").out, re.M)
+    assert re.search(r"^max-output +none$", run("config", "show").out, re.M)
+    run("config", "reset")
+    assert show(enqueue("true"))["limits"]["memory"] is None
 
 
 def test_each_setting_says_where_it_comes_from(tmp_path: Path, queuectl_home: Path) -> None:

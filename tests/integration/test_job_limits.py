@@ -133,10 +133,17 @@ def test_limits_are_shown(queue: RedisStorage) -> None:
 
 
 def test_jobs_without_limits_hold_no_field_for_them(queue: RedisStorage) -> None:
-    for options in ([], ["--memory", "0", "--max-output", "0"]):
-        assert not queue.r.hexists(f"queuectl:jobs:{enqueue(*options, 'true')}", "limits")
+    assert not queue.r.hexists(f"queuectl:jobs:{enqueue('true')}", "limits")
     limited = enqueue("--memory", "1G", "--max-processes", "9", "true")
     assert queue.r.hget(f"queuectl:jobs:{limited}", "limits") == "memory=1073741824 max_processes=9"
+
+
+def test_no_limit_is_stored_if_it_was_asked_for_since_it_overrides_the_configuration(queue: RedisStorage) -> None:
+    job_id = enqueue("--memory", "0", "--nice", "0", "true")
+    fields = queue.r.hgetall(f"queuectl:jobs:{job_id}")
+    assert fields["limits"] == "memory=0 nice=0"
+    assert not {"memory", "nice"} & fields.keys()
+    assert show(job_id)["limits"]["memory"] is None
 
 
 def test_limits_hold_for_every_line_of_a_file_and_for_run(queue: RedisStorage) -> None:

@@ -10,7 +10,8 @@ from queuectl.errors import RecordInvalid
 from queuectl.model.command import EXEC, SHELL
 from queuectl.model.job import Attempt, Ended, Job, Lease, Retrying, Running, Waiting
 from queuectl.model.lifecycle import FINAL, JobState
-from queuectl.options import OPTIONS, PACKED, JobOptions, values
+from queuectl.options import LEASE, OPTIONS, JobOptions, values
+from queuectl.options.packing import pack, unpack
 from queuectl.options.values import number_text
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage import variables as environment
@@ -226,9 +227,15 @@ def test_all_of_it_through_a_real_server(
 
 
 def test_all_lease_options_share_one_field() -> None:
-    given_ = JobOptions(**dict.fromkeys(PACKED, 5))
-    assert given_.fields() == {"limits": " ".join(f"{name}=5" for name in PACKED)}
-    assert set(PACKED) < set(OPTIONS)
+    names = [name for name, option in OPTIONS.items() if option.goes_to == LEASE]
+    packed = JobOptions(**dict.fromkeys(names, 5)).fields()
+    assert packed == {"limits": " ".join(f"{name}=5" for name in names).encode()}
+    assert set(names) < set(OPTIONS)
+
+
+@given(st.dictionaries(st.text("abcdefgh_", min_size=1), st.binary() | st.sampled_from([b"%20", b"a %09=\t%%"])))
+def test_any_values_are_packed_into_one_field(known: dict[str, bytes]) -> None:
+    assert unpack(pack(known)) == known
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job, Lease, Running
 from queuectl.model.lifecycle import JobState
@@ -110,3 +112,16 @@ def test_no_job_is_given_out_while_workers_are_told_to_stop(storage: RedisStorag
     assert answer.pending == 2
     storage.run(workers.resume())
     assert [lease.job_id for lease in claim(storage, 2)] == ids
+
+
+@pytest.mark.parametrize("name", ["created_at", "crashes", "last", "reason", "exit_code"])
+def test_what_a_claim_does_not_read_is_not_taken_for_empty(storage: RedisStorage, name: str) -> None:
+    add(storage, **JobOptions(label=["night"]).fields())
+    (lease,) = claim(storage)
+    with pytest.raises(LookupError, match="a claim does not read a job's"):
+        getattr(lease.job, name)
+    with pytest.raises(LookupError, match="a claim does not read a job's label"):
+        _ = lease.job.options.label
+    job = reads.job(storage, lease.job_id)
+    assert job is not None
+    assert (job.options.label, job.crashes, job.last) == (("night",), 0, None)

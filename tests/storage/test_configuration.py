@@ -6,9 +6,9 @@ import pytest
 
 from queuectl.errors import InvalidInput
 from queuectl.manager.config import QueueConfig
-from queuectl.options import SETTINGS
+from queuectl.options import OPTIONS, SETTINGS, JobOptions
 from queuectl.storage import RedisStorage, config, reads
-from steps import add, add_one, claim, fields_of, key
+from steps import add, add_as, add_one, claim, fields_of, key, new_ids
 
 RUBBISH = ["", "many", "-1", "nan", "-nan", "inf", "1e400", "0x10", " 3", "3 ", "1_0", "9" * 20, "3\0"]
 
@@ -48,7 +48,7 @@ def test_what_is_shown_is_what_new_jobs_get(storage: RedisStorage, shared: Queue
     config.write_config(storage, dict.fromkeys(SETTINGS, text))
     add(storage)
     (lease,) = claim(storage)
-    used = {**lease.job.policy._asdict(), "timeout": lease.job.options.timeout}
+    used = {name: getattr(lease.job.options, name) for name in SETTINGS if name in OPTIONS}
     assert used == {name: value for name, (value, _) in shared.values().items() if name in used}
 
 
@@ -58,7 +58,7 @@ def test_rubbish_in_it_spoils_no_job(storage: RedisStorage, shared: QueueConfig,
     job_id = add_one(storage)
     job = reads.job(storage, job_id)
     assert job is not None
-    assert (job.policy, job.options.timeout) == ((3, 2.0, 2.0), 0.0)
+    assert job.options == JobOptions()
     assert [lease.job_id for lease in claim(storage)] == [job_id]
 
 
@@ -82,3 +82,17 @@ def test_unknown_fields_are_left_alone(storage: RedisStorage, shared: QueueConfi
     shared.change({"max_retries": 1})
     assert config.read_config(storage) == {"colour": "blue", "max_retries": "1"}
     assert "colour" not in shared.values()
+
+
+def test_a_job_overrides_each_setting_by_itself(storage: RedisStorage, shared: QueueConfig) -> None:
+    shared.change({"memory": "1G", "nice": 5, "max_output": "1M", "timeout": 9})
+    wanted = JobOptions(memory=0, nice=7, max_retries=1)
+    add_as(storage, new_ids(1), **wanted.fields())
+    (lease,) = claim(storage)
+    assert lease.job.options == JobOptions(nice=7, max_output="1M", timeout=9, max_retries=1)
+
+
+def test_records_of_older_versions_are_readable(storage: RedisStorage) -> None:
+    add(storage, limits="memory=536870912 cpu_time=1.5 nice=3")
+    (lease,) = claim(storage)
+    assert lease.job.options == JobOptions(memory="512M", cpu_time=1.5, nice=3)

@@ -126,6 +126,36 @@ def test_many_go_in_chunks_in_their_order(manager: QueueManager, storage: RedisS
     assert manager.job(ids[-1]).command == commands[-1]
 
 
+def test_jobs_of_one_call_may_have_options_of_their_own(manager: QueueManager, storage: RedisStorage) -> None:
+    QueueConfig(storage).change({"max_processes": 50, "backoff_base": 1})
+    ids = manager.enqueue_many(
+        [
+            b"a",
+            (b"b", JobOptions(memory="1G")),
+            (b"c", JobOptions(nice=0, timeout=7, label=["own"])),
+            (b"d", JobOptions(max_processes=0)),
+            b"e",
+        ],
+        JobOptions(nice=5, timeout=30, label=["shared"]),
+    )
+    shared = JobOptions(nice=5, timeout=30, label=["shared"], max_processes=50, backoff_base=1)
+    assert [manager.job(job_id).options for job_id in ids] == [
+        shared,
+        shared | JobOptions(memory="1G"),
+        shared | JobOptions(nice=0, timeout=7, label=["own"]),
+        shared | JobOptions(max_processes=0),
+        shared,
+    ]
+    leases = claim(storage, 5)
+    assert [(lease.job.command, lease.job.options.nice) for lease in leases] == [
+        (b"a", 5),
+        (b"b", 5),
+        (b"c", 0),
+        (b"d", 5),
+        (b"e", 5),
+    ]
+
+
 def test_none_are_none(manager: QueueManager) -> None:
     assert manager.enqueue_many([]) == []
 

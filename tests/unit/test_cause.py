@@ -12,7 +12,7 @@ from queuectl.worker.attempt.process import JobProcess
 
 OPTIONS_GIVEN = JobOptions(memory=1_000_000, cpu_time=1.5, max_output=1_000, max_processes=7, timeout="1h30m")
 SIGNALS = {1: "SIGHUP", 9: "SIGKILL", 11: "SIGSEGV", 39: "signal 39"}
-RESOURCES = [name for name, option in OPTIONS.items() if option.group == "resources"]
+LIMITS = [name for name, option in OPTIONS.items() if option.limit]
 
 
 def cause_of(status: int) -> str:
@@ -49,13 +49,13 @@ def test_a_timeout_tells_its_length() -> None:
 
 
 def test_a_limit_tells_its_value() -> None:
-    assert [sentence(name, options=OPTIONS_GIVEN) for name in RESOURCES] == [
+    assert [sentence(name, options=OPTIONS_GIVEN) for name in LIMITS] == [
         "memory limit of 1000000 bytes exceeded",
         "CPU time limit of 1.5s exceeded",
         "output limit of 1000 bytes exceeded",
         "process limit of 7 exceeded",
     ]
-    assert [in_short(name) for name in RESOURCES] == [
+    assert [in_short(name) for name in LIMITS] == [
         "memory limit", "CPU time limit", "output limit", "process limit",
     ]  # fmt: skip
 

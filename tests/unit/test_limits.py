@@ -64,6 +64,20 @@ def test_what_is_no_number_is_named(limit: Check, value: object) -> None:
     assert len(caught.value.message) < 200
 
 
+@pytest.mark.parametrize("read", [*ALL, MEMORY])
+@pytest.mark.parametrize("value", ["1_0", b"1_0", " 3", "3 ", "٣", "３", "۵", "infinity", "5\n"], ids=ascii)
+def test_numbers_are_ascii_digits(read: Check, value: object) -> None:
+    with pytest.raises(InvalidInput, match="must be a"):
+        read(value)
+
+
+@pytest.mark.parametrize(("read", "unit"), [(TIMEOUT, "m"), (MEMORY, "k")])
+@pytest.mark.parametrize("digits", ["1_0", "٣", " 3", "3 "], ids=ascii)
+def test_so_are_numbers_with_units(read: Check, unit: str, digits: str) -> None:
+    with pytest.raises(InvalidInput, match="must be a"):
+        read(f"{digits}{unit}")
+
+
 @pytest.mark.parametrize("limit", NUMBERS)
 @pytest.mark.parametrize("value", [1.5, "1.5", b"1.5"])
 def test_numbers_come_as_numbers_text_or_bytes(limit: Check, value: object) -> None:

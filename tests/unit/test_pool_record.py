@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shlex
 import time
 from pathlib import Path
 from threading import Thread
@@ -11,8 +13,11 @@ from threading import Thread
 import pytest
 
 from queuectl import settings
+from queuectl.errors import InvalidInput
+from queuectl.options import Option, values
+from queuectl.options.table import POOL
 from queuectl.worker.options import PoolOptions
-from queuectl.worker.pool import record
+from queuectl.worker.pool import detach, record
 from queuectl.worker.pool.record import INVALID_SECONDS, RecordFile, take_dead, take_stopped
 
 
@@ -26,7 +31,7 @@ def test_a_full_disk_leaves_nothing(queuectl_home: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(record.os, "pwrite", full)
     with pytest.raises(OSError, match="No space"):
-        RecordFile(settings.load(), "host", PoolOptions(1)).start()
+        RecordFile(settings.load(), "host", PoolOptions(workers=1)).start()
     assert files(queuectl_home) == []
 
 
@@ -44,7 +49,7 @@ def test_one_that_was_never_shown_goes_in_time(queuectl_home: Path) -> None:
 
 def test_a_pool_that_goes_on_after_all_is_not_waited_for(queuectl_home: Path) -> None:
     """It was about to end by the stop signal, and found that this had been taken back."""
-    pool = RecordFile(settings.load(), "host", PoolOptions(1))
+    pool = RecordFile(settings.load(), "host", PoolOptions(workers=1))
     pool.start()
     pool.mark(stopped=True)
     found: list[object] = []
@@ -94,7 +99,7 @@ def test_a_damaged_record_stops_nobody(queuectl_home: Path, content: bytes) -> N
 
 
 def test_every_record_that_a_pool_writes_is_read(queuectl_home: Path) -> None:
-    options = PoolOptions(3, burst=True, lease_seconds=7, grace_seconds=0.5)
+    options = PoolOptions(workers=3, burst=True, lease_seconds=7, grace_seconds=0.5)
     pool = RecordFile(settings.load(), "host", options)
     pool.start()
     pool.add_runner("host-abcdef")
@@ -102,3 +107,40 @@ def test_every_record_that_a_pool_writes_is_read(queuectl_home: Path) -> None:
     pool.let_go()
     (found,) = take_stopped(settings.load(), "host")
     assert (found.options, found.runners) == (options, ["host-abcdef"])
+
+
+def test_a_record_of_an_older_version_is_readable(queuectl_home: Path) -> None:
+    pool = RecordFile(settings.load(), "host", PoolOptions(workers=3, grace_seconds=1))
+    pool.start()
+    (path,) = (queuectl_home / "pools").iterdir()
+    options = json.loads(path.read_text())["options"]
+    assert options == {
+        "workers": 3, "burst": False, "lease_seconds": 30, "grace_seconds": 1, "verbose": False
+    }  # fmt: skip
+    pool.mark(stopped=True)
+    pool.let_go()
+    assert [found.options for found in take_stopped(settings.load(), "host")] == [
+        PoolOptions(workers=3, grace_seconds=1)
+    ]
+
+
+def test_the_background_gets_every_option_of_a_pool() -> None:
+    """Also those that are added later."""
+
+    class More(PoolOptions):
+        tag = Option(values.texts(), (), "Tags.", POOL)
+        naps = Option(values.switch(), False, "It naps.", POOL)
+
+    more = More(workers=3, lease_seconds=90, verbose=True, tag=("a", "b"), naps=True)
+    said = shlex.join(detach._command(more, 9)[3:])
+    assert said == "worker start --count 3 --lease 90 --grace 5 --verbose --tag a --tag b --naps --ready-fd 9"
+    said = shlex.join(detach._command(PoolOptions(), 9)[3:])
+    assert said == "worker start --count 1 --lease 30 --grace 5 --quiet --ready-fd 9"
+
+
+@pytest.mark.parametrize(
+    "options", [{"workers": 0}, {"workers": 10_001}, {"lease_seconds": 0.5}, {"burst": "maybe"}]
+)
+def test_options_of_a_pool_have_bounds(options: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        PoolOptions(**options)

@@ -13,9 +13,8 @@ from queuectl.cli.screens.table import pairs, table
 from queuectl.cli.screens.terminal import print_json, terminal_width
 from queuectl.errors import BadConfiguration, InvalidInput, QueuectlError
 from queuectl.options import SETTINGS
-from queuectl.options.values import number_text
 from queuectl.schema.results import settings_object
-from queuectl.text import one_line
+from queuectl.text import one_line, printable
 
 if TYPE_CHECKING:
     from queuectl.settings import Settings
@@ -48,7 +47,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
       queuectl config show
       queuectl config show --origin
     """
-    values: dict[str, tuple[str, str]] = {}
+    values: dict[str, tuple[Any, str]] = {}
     trouble: QueuectlError | None = None
     try:
         values |= {name: _stored(value) for name, value in app.config.values().items()}
@@ -61,14 +60,14 @@ def show(app: App, origin: bool, as_json: bool) -> None:
     if as_json:
         print_json(settings_object(values, origins=origin))
     elif origin and terminal_width() < NARROW:
-        pairs({_spelt(name): f"{_meaning(name, text)}, {where}" for name, (text, where) in values.items()})
+        pairs({_spelt(name): f"{_meaning(name, value)}, {where}" for name, (value, where) in values.items()})
     else:
         headings = ["SETTING", "VALUE", "ORIGIN"] if origin else ["SETTING", "VALUE"]
         table(
             headings,
             [
-                [_spelt(name), _meaning(name, text), where][: len(headings)]
-                for name, (text, where) in values.items()
+                [_spelt(name), _meaning(name, value), where][: len(headings)]
+                for name, (value, where) in values.items()
             ],
         )
     if trouble is not None:
@@ -81,7 +80,7 @@ def show(app: App, origin: bool, as_json: bool) -> None:
 @json_option
 @pass_app
 def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: Any) -> None:
-    """Change settings. A job keeps the retry settings that were in force when it was enqueued.
+    """Change settings. A job keeps those that were in force when it was enqueued.
 
     \b
     Examples:
@@ -89,7 +88,7 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
       queuectl config set --timeout 1h --completed-retention 30d
       queuectl config set max-retries=5
 
-    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d.
+    A TIME is in seconds, or has a unit: 90s, 10m, 1h30m, 7d. A SIZE is in bytes, or has one: 100k, 512M, 2G.
     """
     given = {name: value for name, value in changes.items() if value is not None} | _assigned(assignments)
     if not given:
@@ -100,7 +99,7 @@ def set_(app: App, /, assignments: tuple[str, ...], as_json: bool, **changes: An
         print_json(settings_object({name: _stored(current[name]) for name in given}, origins=False))
         return
     for name in given:
-        click.echo(f"{_spelt(name)} = {_meaning(name, number_text(current[name][0]))}")
+        click.echo(f"{_spelt(name)} = {printable(_meaning(name, current[name][0]))}")
 
 
 @config_command.command(name="reset")
@@ -126,15 +125,12 @@ def _spelt(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _meaning(name: str, text: str) -> str:
-    """Format a value for people: durations in units, followed by the seconds, and 0 as none where it means that."""
+def _meaning(name: str, value: Any) -> str:
+    """Format a value for people: durations and sizes with their exact number, and 0 as none where it means that."""
     option = SETTINGS.get(name)
     if option is None:
-        return text  # one of this machine's own settings
-    if option.unlimited and text == "0":
-        return "none"
-    shown = option.kind.words(option.read(text))
-    return shown if shown in (text, f"{text}s") else f"{shown} ({text} s)"
+        return str(value)  # one of this machine's own settings
+    return "none" if option.unlimited and not value else option.kind.meaning(value)
 
 
 def _assigned(words: tuple[str, ...]) -> dict[str, str]:
@@ -178,7 +174,6 @@ def _local(app: App) -> dict[str, tuple[str, str]]:
     return {name: (value, settings.origins[name]) for name, value in shown.items()}
 
 
-def _stored(value: tuple[float, bool]) -> tuple[str, str]:
-    """Return a value of the queue's configuration as text, and its origin."""
-    number, was_set = value
-    return number_text(number), "server" if was_set else "default"
+def _stored(value: tuple[Any, bool]) -> tuple[Any, str]:
+    """Return a value of the queue's configuration, and its origin."""
+    return value[0], "server" if value[1] else "default"

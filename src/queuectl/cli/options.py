@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from queuectl.options import OPTIONS, SETTINGS, Option
+from queuectl.worker.options import PoolOptions
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,9 +25,20 @@ def setting_options(command: F) -> F:
     return _options(SETTINGS.values(), command)
 
 
+def pool_options(command: F) -> F:
+    """Add all options of a pool."""
+    return _options(PoolOptions.table.values(), command)
+
+
 def _options(options: Iterable[Option[Any]], command: F) -> F:
     for option in reversed(list(options)):
         command = click.option(
-            option.flag, option.name, metavar=option.kind.metavar, multiple=option.many, help=option.help
+            *option.flags,
+            option.name,
+            metavar=option.kind.metavar or None,
+            multiple=option.many,
+            is_flag=option.switch or None,
+            default=None,
+            help=option.help,
         )(command)
     return command

@@ -13,5 +13,5 @@ patience_option = click.option(
     "--patience",
     type=Seconds(0, LONGEST_SECONDS),
     metavar="TIME",
-    help=f"Wait this long for a server that goes away meanwhile (default: {DEFAULT_LEASE_SECONDS:g}).",
+    help=f"Wait this long for a server that goes away (default: {DEFAULT_LEASE_SECONDS:g}).",
 )

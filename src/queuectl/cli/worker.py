@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import click
 
 from queuectl.cli.app import App, pass_app
 from queuectl.cli.command_line import command_line
 from queuectl.cli.groups import Noun
-from queuectl.cli.options import json_option
+from queuectl.cli.options import json_option, pool_options
 from queuectl.cli.screens.messages import hint, note
 from queuectl.cli.screens.terminal import is_terminal, print_json
 from queuectl.cli.screens.values import quantity
@@ -18,8 +19,7 @@ from queuectl.cli.screens.workers import workers_table
 from queuectl.cli.types import Seconds, WholeNumber
 from queuectl.schema.results import pool_object, told_object
 from queuectl.schema.worker import worker_object
-
-MAX_WORKERS = 10_000
+from queuectl.worker.options import PoolOptions
 
 EXIT_TIME_IS_UP = 124
 """As in timeout(1)."""
@@ -38,15 +38,8 @@ def worker_command() -> None:
 
 
 @worker_command.command(name="start")
-@click.option("--count", "-c", type=WholeNumber(1, MAX_WORKERS), default=1, metavar="N",
-              help="Workers, each running one job at a time (default: 1).")  # fmt: skip
+@pool_options
 @click.option("--detach", "-d", is_flag=True, help="Run in the background; return once the workers are up.")
-@click.option("--burst", is_flag=True, help="Stop when nothing is pending, running or waiting for a retry.")
-@click.option("--lease", type=Seconds(1, 86_400), metavar="TIME",
-              help="Requeue a job when its worker has been silent this long (default: 30).")  # fmt: skip
-@click.option("--grace", type=Seconds(0, 86_400), metavar="TIME",
-              help="Time between SIGTERM and SIGKILL when a job is stopped (default: 5).")  # fmt: skip
-@click.option("--verbose/--quiet", "-v/-q", default=None, help="Print a line per job (default: on a terminal).")
 @click.option("--allow-root", is_flag=True, help="Run jobs as root, even after sudo or su.")
 @click.option("--ready-fd", type=WholeNumber(0), hidden=True)
 @json_option
@@ -55,15 +48,12 @@ def worker_command() -> None:
 def start(
     ctx: click.Context,
     app: App,
-    count: int,
+    /,
     detach: bool,
-    burst: bool,
-    lease: float | None,
-    grace: float | None,
-    verbose: bool | None,
     allow_root: bool,
     ready_fd: int | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Start workers, and run jobs until they are stopped.
 
@@ -78,18 +68,11 @@ def start(
     The first SIGTERM or Ctrl-C finishes the running jobs; the second kills them and puts them back into the
     queue at once, without counting an attempt.
     """
-    from queuectl.worker.options import DEFAULT_GRACE_SECONDS, DEFAULT_LEASE_SECONDS, PoolOptions
     from queuectl.worker.pool import start as pools
 
-    if verbose is None:
-        verbose = is_terminal("stderr") and not detach
-    options = PoolOptions(
-        workers=count,
-        burst=burst,
-        lease_seconds=DEFAULT_LEASE_SECONDS if lease is None else lease,
-        grace_seconds=DEFAULT_GRACE_SECONDS if grace is None else grace,
-        verbose=verbose,
-    )
+    if given["verbose"] is None:
+        given["verbose"] = is_terminal("stderr") and not detach
+    options = PoolOptions(**given)
     if ready_fd is not None:
         ctx.exit(pools.run_for_starter(app.settings, options, ready_fd))
 
@@ -99,13 +82,13 @@ def start(
     if detach:
         pid = pools.start_in_background(app.storage, options, allow_root=allow_root, about_to_start=warn)
         if as_json:
-            print_json(pool_object(pid, count))
+            print_json(pool_object(pid, options.workers))
         else:
-            click.echo(f"Started {quantity(count, 'worker')} in the background (pid {pid}).")
+            click.echo(f"Started {quantity(options.workers, 'worker')} in the background (pid {pid}).")
         return
 
     def ready() -> None:
-        up = f"{quantity(count, 'worker')} started (pid {os.getpid()})."
+        up = f"{quantity(options.workers, 'worker')} started (pid {os.getpid()})."
         hint(f"{up} Ctrl-C finishes the running jobs, then stops.")
 
     ctx.exit(pools.run_here(app.storage, options, allow_root=allow_root, about_to_start=warn, ready=ready))

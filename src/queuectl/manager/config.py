@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from queuectl.errors import InvalidInput
 from queuectl.options import SETTINGS
 from queuectl.storage import RedisStorage, config
-
-NUMERALS = frozenset("0123456789.e+-")
 
 
 class QueueConfig:
@@ -17,19 +15,14 @@ class QueueConfig:
     def __init__(self, storage: RedisStorage) -> None:
         self._storage = storage
 
-    def values(self) -> dict[str, tuple[float, bool]]:
+    def values(self) -> dict[str, tuple[Any, bool]]:
         """Each setting's value, and whether it was set (else it is the default)."""
         stored = config.read_config(self._storage)
-        values: dict[str, tuple[float, bool]] = {}
+        values: dict[str, tuple[Any, bool]] = {}
         for name, setting in SETTINGS.items():
             text = stored.get(name, "")
-            try:
-                value = setting.read(text)
-            except InvalidInput:
-                text = ""
-            # Never set, or written by another program: scripts ignore that too, so '0x10' and ' 3' as well.
-            in_force = bool(text) and NUMERALS.issuperset(text)
-            values[name] = (value, True) if in_force else (setting.default, False)
+            in_force = setting.kind.in_force(text)  # else never set, or written by another program
+            values[name] = (setting.read(text), True) if in_force else (setting.default, False)
         return values
 
     def change(self, changes: Mapping[str, object]) -> None:

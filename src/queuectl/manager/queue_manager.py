@@ -38,6 +38,9 @@ T = TypeVar("T")
 OnAdded = Callable[[list[str]], object]
 OnWait = Callable[[QueuectlError], None]
 
+Work = bytes | tuple[bytes, JobOptions]
+"""A command, or one with options of its own."""
+
 BATCH = 1_000
 """Jobs that one call adds at most: about 10 ms of the server's time."""
 
@@ -88,7 +91,7 @@ class QueueManager:
 
     def enqueue_many(
         self,
-        commands: Sequence[bytes],
+        commands: Sequence[Work],
         options: JobOptions = NO_OPTIONS,
         *,
         form: str = SHELL,
@@ -98,27 +101,28 @@ class QueueManager:
     ) -> list[str]:
         """Add many commands: all are checked before the first is added, then they go in chunks.
 
+        A command may have options of its own; each of these overrides the same one of ``options``, which all share.
         ``on_added`` gets the ids of each chunk once the server has acknowledged it. Gives all ids, in the order of
         ``commands``. ``durable``: wait until they are on the server's disk and on its replicas. Raises
         BadConfiguration before anything is added if the server can't tell that, and NotYetSafe after all were added
         if it is not certain.
         """
-        for number, command in enumerate(commands, 1):
+        for number, work in enumerate(commands, 1):
             try:
-                check(command, form)
+                check(work if isinstance(work, bytes) else work[0], form)
             except InvalidInput as error:
                 if len(commands) > 1:
                     raise InvalidInput(f"Command {number}: {error.message}", error.hint) from None
                 raise
         if durable:
             self._check_durable(on_wait)  # now, since a second try would add them twice
-        fields: dict[str, str | bytes] = {**options.fields(), "queue": DEFAULT_QUEUE, "cwd": current_directory()}
+        fields: dict[str, str | bytes] = {"queue": DEFAULT_QUEUE, "cwd": current_directory(), **options.fields()}
         if form != SHELL:
             fields["form"] = form
         variables = capture()
         added: list[str] = []
         for start in range(0, len(commands), BATCH):
-            ids = self._add(commands[start : start + BATCH], fields, variables, on_wait)
+            ids = self._add(commands[start : start + BATCH], options, fields, variables, on_wait)
             added += ids
             on_added(ids)
         if durable:
@@ -143,7 +147,8 @@ class QueueManager:
 
     def _add(
         self,
-        commands: Sequence[bytes],
+        commands: Sequence[Work],
+        options: JobOptions,
         fields: Mapping[str, str | bytes],
         variables: Mapping[bytes, bytes],
         on_wait: OnWait | None,
@@ -151,7 +156,7 @@ class QueueManager:
         for _ in range(DRAWS):
             random = os.urandom(ID_BYTES * len(commands)).hex()
             ids = [random[at : at + 2 * ID_BYTES] for at in range(0, len(random), 2 * ID_BYTES)]
-            new = [jobs.NewJob(job_id, command) for job_id, command in zip(ids, commands, strict=True)]
+            new = [_new_job(job_id, work, options, fields) for job_id, work in zip(ids, commands, strict=True)]
             call = jobs.enqueue(new, shared=fields, variables=variables)
             taken, again = _reached(partial(self._storage.run, call), on_wait)
             # Ids that are taken at a second try are our own: the first did arrive, and only its answer was lost.
@@ -244,6 +249,15 @@ class QueueManager:
             before, count = self._storage.run(jobs.clear(before))
             total += count
         return total
+
+
+def _new_job(job_id: str, work: Work, options: JobOptions, fields: Mapping[str, str | bytes]) -> jobs.NewJob:
+    """A job to add beside others that share ``options``, and so ``fields`` of the hash."""
+    if isinstance(work, bytes):
+        return jobs.NewJob(job_id, work)
+    command, own = work
+    given = (options | own).fields().items()
+    return jobs.NewJob(job_id, command, {name: value for name, value in given if fields.get(name) != value})
 
 
 def _reached(call: Callable[[], T], on_wait: OnWait | None) -> tuple[T, bool]:

@@ -20,12 +20,7 @@ CANCELLED = "cancelled"
 INVALID = "invalid"
 UNKILLABLE = "unkillable"
 
-_LIMITS = {
-    "memory": "memory limit",
-    "cpu_time": "CPU time limit",
-    "max_output": "output limit",
-    "max_processes": "process limit",
-}
+_LIMITS = {name: option.limit for name, option in OPTIONS.items() if option.limit}
 
 
 def of_exit(code: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from queuectl.model import cause
 from queuectl.model.command import SHELL
@@ -10,6 +10,7 @@ from queuectl.model.lifecycle import JobState
 from queuectl.model.queue import DEFAULT_QUEUE
 from queuectl.model.retry import RetryPolicy
 from queuectl.options import JobOptions
+from queuectl.options.lease import unread
 
 
 class Waiting(NamedTuple):
@@ -43,8 +44,7 @@ class Ended(NamedTuple):
 class Attempt(NamedTuple):
     """The newest attempt that has ended: who ran it, when, and the outcome.
 
-    ``exit_code`` is None if the command did not exit by itself; for ``cause`` and ``detail`` see
-    `queuectl.model.cause`.
+    ``exit_code``, ``cause`` and ``detail`` are those of its `queuectl.model.outcome.Outcome`.
     """
 
     worker: str
@@ -124,6 +124,15 @@ class Job(NamedTuple):
     def next_retry_at(self) -> float | None:
         """When the job is retried; None if no retry is planned."""
         return self.standing.due_at if isinstance(self.standing, Retrying) else None
+
+
+class ClaimedJob(Job):
+    """A job as its runner gets it. To ask for what a claim does not read raises LookupError."""
+
+    __slots__ = ()
+    created_at: Any = unread("created_at")
+    crashes: Any = unread("crashes")
+    last: Any = unread("last")
 
 
 class Lease(NamedTuple):

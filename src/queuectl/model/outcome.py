@@ -15,9 +15,9 @@ CRASHED = "crashed"  # its worker died: back to the queue, counted as a crash
 class Outcome(NamedTuple):
     """The outcome of one attempt.
 
-    ``verdict`` is one of the constants above. ``exit_code`` is ``None`` when the command didn't exit by itself.
-    ``cause`` and ``detail``: see `queuectl.model.cause`; both are empty on success. ``delay`` is the pause in
-    seconds before the next attempt, for RETRY only. ``duration`` is in seconds.
+    ``verdict`` is one of the constants above. ``exit_code`` is 128 + N if signal N killed the command, and None if
+    queuectl killed it or its worker died. ``cause`` and ``detail``: see `queuectl.model.cause`; both are empty on
+    success. ``delay`` is the pause in seconds before the next attempt, for RETRY only. ``duration`` is in seconds.
     """
 
     verdict: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queuectl.options.table import Option, Options
+from queuectl.options.table import QUEUE, Option, Options
 from queuectl.options.values import whole_up_to
 
 
@@ -10,5 +10,8 @@ class Durability(Options):
     """When `enqueue --durable` counts a job as safe."""
 
     durable_replicas = Option(
-        whole_up_to(100), 0, "How many replicas must have it on disk for --durable; 0 for all connected, in memory."
+        whole_up_to(100),
+        0,
+        "How many replicas must have it on disk for --durable; 0 for all connected, in memory.",
+        QUEUE,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queuectl.options.table import Option, Options
+from queuectl.options.table import QUEUE, Option, Options
 from queuectl.options.values import YEAR_SECONDS, seconds_up_to, whole_up_to
 
 _DAY_SECONDS = 86_400.0
@@ -12,7 +12,12 @@ class Retention(Options):
     """How long finished jobs are kept."""
 
     completed_retention = Option(
-        seconds_up_to(100 * YEAR_SECONDS), 7 * _DAY_SECONDS, "How long completed and cancelled jobs are kept."
+        seconds_up_to(100 * YEAR_SECONDS),
+        7 * _DAY_SECONDS,
+        "How long completed and cancelled jobs are kept.",
+        QUEUE,
     )
-    dead_retention = Option(seconds_up_to(100 * YEAR_SECONDS), 90 * _DAY_SECONDS, "How long dead jobs are kept.")
-    max_finished = Option(whole_up_to(1_000_000_000), 1_000_000, "The most jobs kept in each final state.")
+    dead_retention = Option(
+        seconds_up_to(100 * YEAR_SECONDS), 90 * _DAY_SECONDS, "How long dead jobs are kept.", QUEUE
+    )
+    max_finished = Option(whole_up_to(1_000_000_000), 1_000_000, "The most jobs kept in each final state.", QUEUE)

@@ -19,16 +19,21 @@ SIZES = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 MAX_BYTES = 1 << 50
 MAX_TEXT = 200
 
+DIGITS = "0123456789+-"
+NUMERALS = "0123456789.e+-"
+"""The characters of whole numbers and of others. Python and Lua would read more, ``1_0`` or ``0x10``, each what the
+other does not."""
+
 
 class Kind(Generic[T]):
     """A kind of value.
 
     ``read(name, value)`` converts a text or number, or raises InvalidInput. ``text`` formats a value for storage,
-    ``words`` for people. ``most`` and ``whole`` limit the stored values that we accept, since others may have
-    written them.
+    ``words`` for people; ``unit`` follows the exact number there. ``characters`` are those of a stored number, and
+    ``most`` is the largest; "" stands for any text, None for values that no script can check.
     """
 
-    __slots__ = ("metavar", "most", "read", "text", "whole", "words")
+    __slots__ = ("characters", "metavar", "most", "read", "text", "unit", "words")
 
     def __init__(
         self,
@@ -36,40 +41,100 @@ class Kind(Generic[T]):
         read: Callable[[str, object], T],
         text: Callable[[T], str],
         words: Callable[[T], str] | None = None,
+        *,
+        unit: str = "",
+        characters: str | None = None,
         most: float = math.inf,
-        whole: bool = False,
     ) -> None:
         self.metavar = metavar
         self.read = read
         self.text = text
         self.words = words or text
+        self.unit = unit
+        self.characters = characters
         self.most = most
-        self.whole = whole
+
+    def in_force(self, text: str) -> bool:
+        """Whether a stored text counts as a setting. Scripts check the same, since anybody may have written it."""
+        if not text or self.characters is None:
+            return False
+        if self.characters and not frozenset(self.characters).issuperset(text):
+            return False
+        try:
+            self.read("", text)
+        except InvalidInput:
+            return False
+        return True
+
+    def meaning(self, value: T) -> str:
+        """Format a value for people, followed by the exact number if they differ: ``1h (3600 s)``."""
+        words, exact = self.words(value), f"{self.text(value)} {self.unit}"
+        return words if not self.unit or words.replace(" ", "") == exact.replace(" ", "") else f"{words} ({exact})"
 
 
-def seconds_up_to(most: float = YEAR_SECONDS) -> Kind[float]:
+def seconds_up_to(most: float = YEAR_SECONDS, *, least: float = 0.0) -> Kind[float]:
     """Return the kind for a duration in seconds."""
-    return Kind("TIME", lambda name, value: seconds(name, value, most), number_text, span_text, most)
+
+    def read(name: str, value: object) -> float:
+        return seconds(name, value, most, least=least)
+
+    return Kind("TIME", read, number_text, span_text, unit="s", characters=NUMERALS, most=most)
 
 
-def whole_up_to(most: int) -> Kind[int]:
-    """Return the kind for a count from 0 to ``most``."""
-    return Kind("N", lambda name, value: whole_number(name, value, 0, most), str, None, most, True)
+def whole_up_to(most: int, *, least: int = 0) -> Kind[int]:
+    """Return the kind for a count up to ``most``."""
+    return Kind("N", lambda name, value: whole_number(name, value, least, most), str, characters=DIGITS, most=most)
 
 
 def number_up_to(most: float) -> Kind[float]:
     """Return the kind for a number from 0 to ``most``."""
-    return Kind("F", lambda name, value: number(name, value, 0, most), number_text, None, most)
+    return Kind("F", lambda name, value: number(name, value, 0, most), number_text, characters=NUMERALS, most=most)
 
 
 def size_in_bytes() -> Kind[int]:
     """Return the kind for a number of bytes."""
-    return Kind("SIZE", size, str, size_text, MAX_BYTES, True)
+    return Kind("SIZE", size, str, size_text, unit="bytes", characters=DIGITS, most=MAX_BYTES)
+
+
+def switch() -> Kind[bool]:
+    """Return the kind for something that is on or off."""
+    return Kind(
+        "",
+        yes_or_no,
+        lambda value: str(int(value)),
+        lambda value: "yes" if value else "no",
+        characters=DIGITS,
+        most=1,
+    )
+
+
+def text() -> Kind[str]:
+    """Return the kind for any text without NUL. Bytes that are no text are surrogates, as in os.fsdecode."""
+    return Kind("TEXT", any_text, str, characters="")
 
 
 def texts() -> Kind[tuple[str, ...]]:
     """Return the kind for several short texts, stored one per line."""
     return Kind("TEXT", short_texts, "\n".join, ", ".join)
+
+
+def yes_or_no(name: str, value: object) -> bool:
+    """Check a boolean, given as such, as 1 or 0, or as ``yes`` or ``no``."""
+    known: dict[object, bool] = {True: True, False: False, "1": True, "0": False, "yes": True, "no": False}
+    try:
+        return known[value]
+    except (KeyError, TypeError):
+        raise InvalidInput(f"{name} must be yes or no, not {_shown(value)}.") from None
+
+
+def any_text(name: str, value: object) -> str:
+    """Check a text: only NUL is not allowed, which no program can be given, and what can't be encoded."""
+    try:
+        if isinstance(value, str) and b"\0" not in value.encode("utf-8", "surrogateescape"):
+            return value
+    except UnicodeEncodeError:
+        pass
+    raise InvalidInput(f"{name} must be a text without NUL bytes, not {_shown(value)}.")
 
 
 def short_texts(name: str, value: object) -> tuple[str, ...]:
@@ -94,7 +159,7 @@ def number_text(value: float) -> str:
 def number(name: str, value: object, least: float, most: float) -> float:
     """Return ``value`` as a float between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
-        result = float(value)  # type: ignore[arg-type]
+        result = _float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{name} must be a number, not {_shown(value)}.") from None
     if not least <= result <= most:  # false for NaN too
@@ -105,7 +170,7 @@ def number(name: str, value: object, least: float, most: float) -> float:
 def whole_number(name: str, value: object, least: int, most: int) -> int:
     """Return ``value`` as an int between ``least`` and ``most``; else raise InvalidInput with its name."""
     try:
-        result = int(value)  # type: ignore[call-overload]
+        result = int(_checked(value, DIGITS))  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(f"{name} must be a whole number, not {_shown(value)}.") from None
     if not least <= result <= most or result != float(value):  # type: ignore[arg-type]
@@ -116,7 +181,7 @@ def whole_number(name: str, value: object, least: int, most: int) -> int:
 def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: float = 0.0) -> float:
     """Return a duration in seconds, given as seconds or with units: ``30s``, ``1.5h``, ``1h30m``, ``7d``."""
     try:
-        result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else float(value)  # type: ignore[arg-type]
+        result = _composed(value) if isinstance(value, str) and value[-1:] in UNITS else _float(value)
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
             f"{name} must be a number of seconds, or a time with s, m, h or d such as 90s or 1h30m,"
@@ -127,6 +192,18 @@ def seconds(name: str, value: object, most: float = YEAR_SECONDS, *, least: floa
     return result
 
 
+def _float(value: object) -> float:
+    return float(_checked(value, NUMERALS))  # type: ignore[arg-type]
+
+
+def _checked(value: object, characters: str) -> object:
+    """Return ``value``; raise ValueError if it is a text with other characters."""
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    if isinstance(text, str) and not frozenset(characters).issuperset(text):
+        raise ValueError
+    return value
+
+
 def _composed(text: str) -> float:
     """Return the seconds of ``1h30m``: each unit at most once, larger ones first."""
     total, digits, last = 0.0, "", math.inf
@@ -135,7 +212,7 @@ def _composed(text: str) -> float:
             digits += character
             continue
         unit = UNITS[character]
-        amount = float(digits)
+        amount = _float(digits)
         if unit >= last or (last < math.inf and amount < 0):
             raise ValueError
         total, digits, last = total + amount * unit, "", unit
@@ -152,7 +229,7 @@ def size(name: str, value: object) -> int:
             if short.endswith(ending) and letter in SIZES:
                 text, unit = short.removesuffix(ending)[:-1], SIZES[letter]
     try:
-        result = float(text) * unit  # type: ignore[arg-type]
+        result = _float(text) * unit
     except (TypeError, ValueError, OverflowError):
         raise InvalidInput(
             f"{name} must be a number of bytes, or a size with k, M, G or T such as 512M, not {_shown(value)}."

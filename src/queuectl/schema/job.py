@@ -8,7 +8,7 @@ from typing import Any
 
 from queuectl.model.command import EXEC
 from queuectl.model.job import Job
-from queuectl.options import OPTIONS
+from queuectl.options import OPTIONS, SCRIPT
 from queuectl.schema.times import timestamp
 
 
@@ -23,9 +23,11 @@ def job_object(job: Job) -> dict[str, Any]:
     """Return everything known about a job. ``status`` is the deprecated name of ``state``."""
     run = job.run
     options = {
-        name: (value or None) if OPTIONS[name].unlimited else value for name, value in job.options.values().items()
+        name: (value or None) if OPTIONS[name].unlimited else value
+        for name, value in job.options.values().items()
+        if OPTIONS[name].goes_to != SCRIPT
     }
-    limits = {name: options.pop(name) for name, option in OPTIONS.items() if option.group == "resources"}
+    limits = {name: options.pop(name) for name, option in OPTIONS.items() if option.limit}
     return {
         "id": job.id,
         "state": job.state.value,

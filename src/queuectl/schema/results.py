@@ -90,18 +90,14 @@ def server_object(server: ServerStatus) -> Object:
     }
 
 
-def settings_object(values: Mapping[str, tuple[str, str]], *, origins: bool) -> Object:
+def settings_object(values: Mapping[str, tuple[Any, str]], *, origins: bool) -> Object:
     """Return settings, name to value and origin: each value, or, with ``origins``, an object with both."""
     return {
-        name: {"value": _plain(text), "origin": origin} if origins else _plain(text)
-        for name, (text, origin) in values.items()
+        name: {"value": _plain(value), "origin": origin} if origins else _plain(value)
+        for name, (value, origin) in values.items()
     }
 
 
-def _plain(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: a whole number without its fraction."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

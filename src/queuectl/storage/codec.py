@@ -10,6 +10,7 @@ from queuectl.errors import InvalidInput, RecordInvalid
 from queuectl.model.command import EXEC, SHELL, check
 from queuectl.model.job import (
     Attempt,
+    ClaimedJob,
     Ended,
     Job,
     Lease,
@@ -20,15 +21,17 @@ from queuectl.model.job import (
 from queuectl.model.lifecycle import FINAL, JobState
 from queuectl.model.queue import DEFAULT_QUEUE
 from queuectl.model.worker import WorkerInfo
-from queuectl.options import JOB, LEASE, OPTIONS, PACKED_FIELD, SETTING, JobOptions, Option
+from queuectl.options import ALWAYS, FIELD, LEASE, OPTIONS, PACKED_FIELD, JobOptions, Option
+from queuectl.options.lease import LeaseOptions
+from queuectl.options.packing import unpack
 
 T = TypeVar("T")
 Fields = Mapping[bytes, bytes]
 
-_SETTING_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to == SETTING)
-_JOB_FIELDS = tuple(name for name, option in OPTIONS.items() if option.goes_to == JOB)
+_ALWAYS = tuple(name for name, option in OPTIONS.items() if option.goes_to == ALWAYS)
+_OWN_FIELDS = (*_ALWAYS, *(name for name, option in OPTIONS.items() if option.goes_to == FIELD))
 
-LEASE_FIELDS = ("command", "form", "cwd", "env", "queue", "attempts", PACKED_FIELD, *_SETTING_FIELDS)
+LEASE_FIELDS = ("command", "form", "cwd", "env", "queue", "attempts", PACKED_FIELD, *_ALWAYS)
 """The fields of the hash that a claim returns, in this order."""
 
 LARGEST_TIME = 1e11
@@ -52,7 +55,7 @@ def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
         check(command, form_text)
         if b"\0" in (cwd or b"") + (queue or b""):
             raise RecordInvalid("its directory or its queue has a NUL byte")
-        job = Job(
+        job = ClaimedJob(
             id=job_id.decode(),
             state=JobState.PROCESSING,
             command=command,
@@ -71,17 +74,22 @@ def lease_from(reply: Sequence[Any], runner: str = "") -> Lease:
 
 
 @lru_cache(maxsize=64)
-def _options_from(packed: bytes | None, *settings: bytes | None) -> JobOptions:
+def _options_from(packed: bytes | None, *always: bytes | None) -> LeaseOptions:
     # Cached: most jobs share their options, and checking them costs as much as the rest of a lease.
-    values: dict[str, object] = {
-        name: value.decode() for name, value in zip(_SETTING_FIELDS, settings, strict=True) if value
-    }
-    for part in (packed or b"").decode().split():
-        name, _, text = part.partition("=")
+    values = {name: _any_text(value) for name, value in zip(_ALWAYS, always, strict=True) if value}
+    return LeaseOptions(**values | _unpacked(packed or b""))
+
+
+def _unpacked(packed: bytes) -> dict[str, str]:
+    values = unpack(packed)
+    for name in values:
         if name not in OPTIONS or OPTIONS[name].goes_to != LEASE:
             raise InvalidInput(f"{PACKED_FIELD} names {name[:40]!r}, which this version does not know")
-        values[name] = text
-    return JobOptions(**values)
+    return {name: _any_text(value) for name, value in values.items()}
+
+
+def _any_text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
 
 
 def _count(value: bytes) -> int:
@@ -120,22 +128,14 @@ def job_from(job_id: str, fields: Fields) -> Job:
 
 
 def _all_options_from(fields: Fields) -> JobOptions:
-    for name in (*_SETTING_FIELDS, *_JOB_FIELDS):
-        _read(fields, name, _reader(OPTIONS[name]), None)  # raises with the name of the unreadable field
-    packed = fields.get(PACKED_FIELD.encode())
-    options = _read({PACKED_FIELD.encode(): packed or b""}, PACKED_FIELD, _options_from_packed, JobOptions())
-    values: dict[str, object] = dict(options.given)
-    for name in (*_SETTING_FIELDS, *_JOB_FIELDS):
-        values[name] = _read(fields, name, bytes.decode, None)
-    return JobOptions(**values)
-
-
-def _options_from_packed(packed: bytes) -> JobOptions:
-    return _options_from(packed, *(None for _ in _SETTING_FIELDS))
+    # Each read by itself, so that the error names the unreadable field.
+    packed = _read(fields, PACKED_FIELD, lambda value: JobOptions(**_unpacked(value)), JobOptions())
+    own = {name: _read(fields, name, _reader(OPTIONS[name]), None) for name in _OWN_FIELDS}
+    return packed | JobOptions(**own)
 
 
 def _reader(option: Option[T]) -> Callable[[bytes], T]:
-    return lambda value: option.read(value.decode())
+    return lambda value: option.read(_any_text(value))
 
 
 def _standing_from(state: JobState, fields: Fields) -> Waiting | Running | Retrying | Ended:

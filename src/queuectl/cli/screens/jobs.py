@@ -16,9 +16,6 @@ from queuectl.options.values import span_text
 from queuectl.schema.job import command_text
 from queuectl.text import one_line
 
-BACKOFF = ("max_retries", "backoff_base", "backoff_factor")
-"""Options that share one line."""
-
 LONGEST_RESULT = 16
 """Columns for a job's result, whatever the server says it was."""
 
@@ -117,20 +114,19 @@ def _took(job: Job, now: float) -> str:
 
 
 def _options(job: Job) -> dict[str, str]:
-    """Return the options that the job was given, except backoff and limits, which have their own lines."""
-    words = {name: option.kind.words(getattr(job.options, name)) for name, option in OPTIONS.items()}
+    """Return the options that the job was given, except those that other lines tell."""
     return {
-        name.replace("_", " "): words[name]
+        name.replace("_", " "): option.kind.words(getattr(job.options, name))
         for name, option in OPTIONS.items()
-        if option.group != "resources" and name not in BACKOFF and getattr(job.options, name) != option.default
+        if option.shown and getattr(job.options, name) != option.default
     }
 
 
 def _limits(job: Job) -> str:
     given = job.options.given
-    resources = [option for option in OPTIONS.values() if option.group == "resources" and given.get(option.name)]
+    limits = [option for name, option in OPTIONS.items() if option.limit and given.get(name)]
     return ", ".join(
-        f"{option.name.replace('_', ' ')} {option.kind.words(given[option.name])}" for option in resources
+        f"{option.name.replace('_', ' ')} {option.kind.words(given[option.name])}" for option in limits
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from queuectl.errors import RecordInvalid
-from queuectl.options import OPTIONS, SETTING, Retention, settings_rows
+from queuectl.options import ALWAYS, LEASE, OPTIONS, Retention, defaults, rules
 from queuectl.storage import variables as environment
 from queuectl.storage.scripts import CHUNK, Argument, Call, texts
 from queuectl.storage.shapes import count, either, fields, many, row, seconds, text, word
@@ -26,7 +26,10 @@ _CLEARED = row(either(word(b""), seconds), count)
 
 
 class NewJob(NamedTuple):
-    """A job to add; its own ``fields`` of the hash win over those that all jobs of the call share."""
+    """A job to add; its own ``fields`` of the hash win over those that all jobs of the call share.
+
+    Options for the lease share one field: its own value repeats the shared ones that still apply.
+    """
 
     id: str
     command: bytes
@@ -70,9 +73,12 @@ def enqueue(
     A setting that neither a job nor ``shared`` has comes from the config hash, or is the default. ``variables`` are
     added to the environment of each job.
     """
-    rows = settings_rows([name for name, option in OPTIONS.items() if option.goes_to == SETTING])
+    settings = [option for option in OPTIONS.values() if option.configurable]
+    packed = " ".join(option.name for option in settings if option.goes_to == LEASE)
+    always = defaults(option for option in OPTIONS.values() if option.goes_to == ALWAYS)
     pairs = [part for pair in shared.items() for part in pair]
-    arguments: list[Argument] = [environment.pack(variables or {}), len(rows), *rows, len(pairs), *pairs]
+    arguments: list[Argument] = [environment.pack(variables or {}), rules(settings), packed]
+    arguments += (len(always), *always, len(pairs), *pairs)
     for job in jobs:
         if job.fields:
             own = [part for pair in job.fields.items() for part in pair]
@@ -126,7 +132,8 @@ def delete(state: JobState, job_ids: Sequence[str]) -> Call[list[str]]:
 
 def prune() -> Call[list[str]]:
     """Remove one chunk of finished jobs that are past their retention. Gives their ids."""
-    return Call("prune", (CHUNK, *settings_rows(list(Retention.table))), many(text), texts)
+    retention = Retention.table.values()
+    return Call("prune", (CHUNK, rules(retention), *defaults(retention)), many(text), texts)
 
 
 def _taken_from(reply: Any) -> str:

@@ -4,7 +4,8 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      environment variables, packed ('' for none): stored once for all jobs with the same ones
---           n, then n values: setting, default, most, whole ... (see config; the queue's own value overrides)
+--           rules of settings (see config), and names of those that share the field `limits` (see options/packing.py)
+--           n, then n values: field, default ... (the queue's own settings override these)
 --           n, then n values: field, value ... shared by all jobs (override both)
 --           then for each job: id, command, n, then n values: field, value ... of its own (override all)
 -- Reply     {'ok'} | {'exists', id} | {'newer', schema}
@@ -15,15 +16,37 @@ end
 
 -- Read and check everything before writing anything: other software may have put something else in the place of a key,
 -- which is an error.
-local at = 2
+local at = 4
 local function section()
   local first, last = at + 1, math.min(at + tonumber(ARGV[at]), #ARGV)  -- a wrong count must not loop without end
   at = last + 1
   return first <= last and { unpack(ARGV, first, last) } or {}
 end
 
-local defaults = settings(section())
-local given = section()
+local function escaped(character)
+  return string.format('%%%02X', string.byte(character))
+end
+
+local defaults, own_settings, packed = section(), settings(ARGV[2]), {}
+for name in string.gmatch(next(own_settings) and ARGV[3] or '', '%S+') do
+  if own_settings[name] then
+    packed[#packed + 1] = name .. '=' .. string.gsub(own_settings[name], '[%s%%]', escaped)
+    own_settings[name] = nil
+  end
+end
+packed = table.concat(packed, ' ')
+
+-- Puts the queue's own values before the given ones in the field that they share: the last one of a name counts.
+local function completed(fields)
+  for i = 1, #fields - 1, 2 do
+    if fields[i] == 'limits' and packed ~= '' then
+      fields[i + 1] = packed .. ' ' .. fields[i + 1]
+    end
+  end
+  return fields
+end
+
+local given = completed(section())
 local ids, keys, commands, own, seen = {}, {}, {}, {}, {}
 while at <= #ARGV do
   local id = ARGV[at]
@@ -38,7 +61,7 @@ while at <= #ARGV do
   if ARGV[at] == '0' then
     at = at + 1
   else
-    own[#ids] = section()
+    own[#ids] = completed(section())
   end
 end
 if call('EXISTS', unpack(keys)) > 0 then
@@ -55,9 +78,16 @@ for _, command in ipairs({ { 'LLEN', QUEUE }, { 'ZCARD', INDEX.pending }, { 'LLE
 end
 
 local shared = { 'status', 'pending', 'attempts', '0', 'created_at', NOW }
-for name, value in pairs(defaults) do
+for i = 1, #defaults do
+  shared[#shared + 1] = defaults[i]
+end
+for name, value in pairs(own_settings) do
   shared[#shared + 1] = name
   shared[#shared + 1] = value
+end
+if packed ~= '' then
+  shared[#shared + 1] = 'limits'
+  shared[#shared + 1] = packed
 end
 for i = 1, #given do
   shared[#shared + 1] = given[i]

@@ -3,14 +3,17 @@
 -- uses: time schema delete dead_letter config stale
 --
 -- KEYS[1]   namespace
--- ARGV      how many at most, then setting, default, most, whole ... for completed_retention, dead_retention (in
---           seconds) and max_finished (jobs)
+-- ARGV      how many at most, rules of settings (see config), then setting, default ... for completed_retention,
+--           dead_retention (in seconds) and max_finished (jobs)
 -- Reply     {ids that were removed}
 if newer(call('GET', SCHEMA)) then
   return {}
 end
 local budget = tonumber(ARGV[1])
-local values = settings({ unpack(ARGV, 2) })
+local values = settings(ARGV[2])
+for i = 3, #ARGV, 2 do
+  values[ARGV[i]] = values[ARGV[i]] or ARGV[i + 1]
+end
 local completed, dead = tonumber(values.completed_retention), tonumber(values.dead_retention)
 local most = tonumber(values.max_finished)
 

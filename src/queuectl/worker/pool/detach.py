@@ -74,11 +74,8 @@ def _gist(said: str) -> str:
 
 
 def _command(options: PoolOptions, announce: int) -> list[str]:
-    words = [sys.executable, "-c", _PROGRAM, "worker", "start", "--count", str(options.workers)]
-    words += ["--lease", str(options.lease_seconds), "--grace", str(options.grace_seconds)]
-    words += ["--burst"] if options.burst else []
-    words += ["--verbose" if options.verbose else "--quiet", "--ready-fd", str(announce)]
-    return words
+    words = [word for name, value in options.values().items() for word in options.table[name].words(value)]
+    return [sys.executable, "-c", _PROGRAM, "worker", "start", *words, "--ready-fd", str(announce)]
 
 
 def _environment(settings: Settings) -> dict[str, str]:

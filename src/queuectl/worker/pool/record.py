@@ -14,6 +14,7 @@ import time
 from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
+from queuectl.errors import InvalidInput
 from queuectl.server.paths import private_folder
 from queuectl.settings import Settings
 from queuectl.storage.connect import server_url
@@ -107,7 +108,7 @@ class RecordFile:
             Reporter.say(f"the pool's record can't be written: {in_words(error)}")
 
     def _write(self) -> None:
-        fields = {**self._record._asdict(), "options": self._record.options._asdict()}
+        fields = {**self._record._asdict(), "options": dict(self._record.options.values())}
         text = json.dumps(fields).encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
@@ -225,15 +226,15 @@ def _read(descriptor: int) -> PoolRecord | None:
     try:
         fields: dict[str, Any] = json.loads(os.pread(descriptor, LARGEST_BYTES, 0))
         record = PoolRecord(**{**fields, "options": PoolOptions(**fields["options"])})
-    except (ValueError, TypeError, KeyError, RecursionError, OSError):  # RecursionError: a file of "[[[["
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        RecursionError,
+        OSError,
+        InvalidInput,
+    ):  # RecursionError: a file of "[[[["
         return None
-    sound = _is_like(record, _EXAMPLE) and _is_like(record.options, _EXAMPLE.options)
+    # The options have checked themselves.
+    sound = all(type(value) is type(model) for value, model in zip(record, _EXAMPLE, strict=True))
     return record if sound and all(isinstance(name, str) for name in record.runners) else None
-
-
-def _is_like(values: tuple[Any, ...], example: tuple[Any, ...]) -> bool:
-    """Whether each value has the type of its example; a whole number may stand for a float."""
-    return all(
-        type(value) is type(model) or (type(value), type(model)) == (int, float)
-        for value, model in zip(values, example, strict=True)
-    )

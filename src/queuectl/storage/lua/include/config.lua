@@ -2,26 +2,26 @@
 -- uses: keys
 local CONFIG = prefix .. 'config'
 
--- Returns `text` if it is a number within Python's bounds, else nil, since anybody may write to the hash. Lua alone
--- would also accept ' 3', '0x10', 'inf' and 'nan'. `whole` is '1' for settings that count something.
-local function checked(text, most, whole)
-  if not text or string.find(text, '[^%d.e+-]') or whole == '1' and not string.find(text, '^[+-]?%d+$') then
+-- Returns `text` if it is a number of these characters within Python's bounds, or, without characters, any text without
+-- NUL; else nil, since anybody may write to the hash. Lua alone would also accept ' 3', '0x10', 'inf' and 'nan'.
+local function checked(text, characters, most)
+  if not text or text == '' or string.find(text, characters == '' and '%z' or '[^' .. characters .. ']') then
     return nil
   end
   local number = tonumber(text)
-  return number and number >= 0 and number <= tonumber(most) and text or nil
+  return (characters == '' or number and number >= 0 and number <= tonumber(most)) and text or nil
 end
 
--- Returns the settings in force, name -> text. `rows`: name, default, most, whole, name, default ...
-local function settings(rows)
-  local names, values = {}, {}
-  for i = 1, #rows, 4 do
-    names[#names + 1] = rows[i]
+-- Returns the settings that the queue has of its own, name -> text. `rules`: 'name characters most name characters ...'.
+local function settings(rules)
+  local stored, own, known = call('HGETALL', CONFIG), {}, {}
+  for i = 1, #stored, 2 do
+    known[stored[i]] = stored[i + 1]
   end
-  local stored = #names > 0 and call('HMGET', CONFIG, unpack(names)) or {}
-  for i, name in ipairs(names) do
-    local at = 4 * i - 3
-    values[name] = checked(stored[i], rows[at + 2], rows[at + 3]) or rows[at + 1]
+  if #stored > 0 then
+    for name, characters, most in string.gmatch(rules, '(%S+) (%S*) (%S+)') do
+      own[name] = checked(known[name], characters, most)
+    end
   end
-  return values
+  return own
 end
