@@ -10,16 +10,17 @@ from __future__ import annotations
 class QueuectlError(Exception):
     """Base of the tree.
 
-    ``message`` is one sentence; ``hint`` (may be empty) is the command or change that helps. ``exit_code`` is the
-    exit status of a command that fails with this error.
+    ``message`` is one sentence; ``details`` are further lines, such as another program's; ``hint`` (may be empty)
+    is the command or change that helps. ``exit_code`` is the exit status of a command that fails with this error.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
 
 
 class InvalidInput(QueuectlError):

@@ -14,7 +14,7 @@ import queuectl
 
 PACKAGE = Path(queuectl.__file__).parent
 
-LEAVES = {"errors", "settings", "text", "host", "handover", "piped_input"}
+LEAVES = {"errors", "settings", "text", "notices", "host", "handover", "piped_input"}
 MODEL = LEAVES | {"options", "model"}
 STORAGE = MODEL | {"server", "storage"}
 MANAGERS = STORAGE | {"logs", "manager"}
@@ -24,6 +24,7 @@ EVERYTHING = WORKER | {"schema", "cli", "quick"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     **{leaf: {"errors"} for leaf in LEAVES},
+    "notices": {"text"},
     "options": LEAVES | {"options"},
     "model": MODEL,
     "logs": MODEL | {"logs"},

@@ -7,6 +7,7 @@ import shutil
 import time
 from typing import ClassVar
 
+from queuectl import notices
 from queuectl.model.cause import in_short
 from queuectl.model.command import EXEC
 from queuectl.model.job import Lease
@@ -33,6 +34,7 @@ class Reporter:
     def share_file(cls, pool: int) -> None:
         """Start each line of this process and its children with the date, time and pid of their pool."""
         cls._pool = pool
+        notices.printer = cls.say
 
     def __init__(self, verbose: bool) -> None:
         self._verbose = verbose

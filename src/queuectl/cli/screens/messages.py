@@ -46,6 +46,8 @@ def say_that_it_waits(error: QueuectlError) -> None:
 def complain(error: QueuectlError) -> None:
     """Print an error: what, why, and what to type next, with the global options of this command."""
     note(_shortened(error.message), after="Error: ")
+    for line in error.details:
+        note("  " + _shortened(line))
     if error.hint:
         note(_shortened(with_given_options(error.hint)))
 
