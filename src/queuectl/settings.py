@@ -26,6 +26,9 @@ _ANSWERS = {"yes": True, "no": False, "true": True, "false": False, "1": True, "
 _DEFAULT_NAMESPACE = "queuectl"
 APPENDFSYNC = ("always", "everysec", "no")
 
+LOADING_SECONDS = 600.0
+"""How long a command waits for a server that reads its data, which takes about a minute for a few gigabytes."""
+
 _NAMESPACE_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 _NAMESPACE_LIMIT = 64
 

@@ -47,7 +47,7 @@ def test_nothing_is_waited_for_where_no_worker_is(valkey_storage: RedisStorage) 
 def status(workers: int, activity: Activity, **jobs: int) -> Status:
     counts = {state: jobs.get(state.value, 0) for state in JobState}
     some = [WorkerInfo(f"w-{number}", "idle", "", "host", 1, 0.0, 0.0) for number in range(workers)]
-    return Status(counts, some, False, [], activity, Counter(w=counts[JobState.PROCESSING]))
+    return Status(counts, some, False, [], activity, Counter(w=counts[JobState.PROCESSING]), [])
 
 
 def test_jobs_that_are_claimed_ahead_count_as_waiting() -> None:

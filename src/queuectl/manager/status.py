@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from queuectl.model.lifecycle import JobState
 from queuectl.model.worker import SILENT, STUCK, WorkerInfo
+from queuectl.server import losses
+from queuectl.server.losses import Loss
 from queuectl.storage import RedisStorage, reads
 from queuectl.storage.calls.workers import overview
 from queuectl.storage.reads import Activity
@@ -27,6 +29,8 @@ class Status(NamedTuple):
     set_aside: list[str]
     activity: Activity
     leases: Counter[str] | None
+    losses: list[Loss]
+    """Data that the embedded server has lost, until a person acknowledges it."""
 
     @property
     def running(self) -> int:
@@ -90,4 +94,5 @@ def read_status(storage: RedisStorage) -> Status:
     workers = sorted(reads.workers(storage, seen.workers))
     owners = reads.lease_owners(storage, most=FEW_LEASES)
     leases = None if owners is None else Counter(owners)
-    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), leases)
+    lost = [] if storage.settings.redis_url else losses.of(storage.settings.home)
+    return Status(seen.jobs, workers, seen.stopped, seen.set_aside, reads.activity(storage), leases, lost)

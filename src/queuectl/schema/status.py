@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from queuectl.manager.status import Status
+from queuectl.schema.server import loss_object
 from queuectl.schema.times import timestamp
 from queuectl.schema.worker import worker_object
 
@@ -21,4 +22,5 @@ def status_object(status: Status) -> dict[str, Any]:
         "workers": [worker_object(worker) for worker in status.workers],
         "stopped": status.stopped,
         "set_aside": status.set_aside,
+        "losses": [loss_object(loss) for loss in status.losses],
     }

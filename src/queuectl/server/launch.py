@@ -11,13 +11,18 @@ import fcntl
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from queuectl.errors import QueuectlError
+from queuectl.server import limits, paths
 
 # The shell starts the server in the background, prints its pid and exits. So the server is nobody's child:
 # a long-lived caller needn't wait for it and gets no zombie. (Forking here would be unsafe in a caller with
 # threads.)
-_DETACH = 'given=$1; shift; "$@" >>"$0" 2>&1 <"$given" & echo $!'
+_DETACH = f'given=$1; shift; {limits.RAISE}"$@" >>"$0" 2>&1 <"$given" & echo $!'
 
 # The only variables that the server inherits. It outlives the caller, whose environment may hold secrets, and a
 # server started from within a job must not look like a part of that job.
@@ -35,8 +40,9 @@ class Process(NamedTuple):
 def spawn(argv: list[str], *, directory: str, stdin: str, log: str, lock: int) -> Process:
     """Run a program detached from terminal, session and caller.
 
-    It reads the file ``stdin`` and appends its output to the file ``log``. It inherits the descriptor ``lock``
-    and no other. Only its owner can access the files it creates. Raises `OSError`.
+    Its limits are raised as far as the system allows. It reads the file ``stdin`` and appends its output to the
+    file ``log``. It inherits the descriptor ``lock`` and no other. Only its owner can access the
+    files it creates. Raises `OSError`.
     """
     shell = subprocess.run(
         ["/bin/sh", "-c", _DETACH, log, stdin, *argv],
@@ -68,6 +74,34 @@ def try_lock(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def usable(home: str) -> Iterator[None]:
+    """Turn the system's errors within the block into one that says that the state folder can't be used."""
+    try:
+        yield
+    except OSError as error:
+        raise paths.unusable(home, error) from error
+
+
+@contextmanager
+def held(directory: str) -> Iterator[None]:
+    """Keep a server's files for this process alone: no server runs or starts until the block ends.
+
+    Raises `QueuectlError` if a server runs.
+    """
+    start, life = open_lock(f"{directory}/start.lock"), open_lock(f"{directory}/valkey.pid")
+    try:
+        if not (try_lock(start) and try_lock(life)):
+            raise QueuectlError(
+                "The embedded server is running, or just starting.",
+                "Stop it first: queuectl worker stop --wait; queuectl server stop",
+            )
+        yield
+    finally:
+        os.close(life)
+        os.close(start)
 
 
 def is_locked(path: str) -> bool:

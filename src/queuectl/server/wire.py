@@ -41,3 +41,12 @@ def probe(path: str, timeout_seconds: float = 5.0) -> Answer:
         return Answer.ABSENT
     # Any other error comes from a running server: PING itself fails while the disk is full.
     return Answer.LOADING if reply.startswith(b"-LOADING") else Answer.READY
+
+
+def facts(path: str, section: str = "") -> dict[str, str]:
+    """Return what a server says about itself (INFO); empty if it does not answer."""
+    try:
+        text = ask(path, f"INFO {section}".rstrip().encode(), timeout_seconds=5.0).decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)

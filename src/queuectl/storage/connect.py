@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from queuectl.errors import BadConfiguration, ServerUnreachable
+from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
+from queuectl.notices import tell
 from queuectl.server import OLDEST, OLDEST_TEXT
 from queuectl.server.paths import socket_path
+from queuectl.settings import LOADING_SECONDS
 from queuectl.storage.client import Connection
 from queuectl.storage.url import RedisURL, parse
 
@@ -35,12 +37,32 @@ def open_connection(settings: Settings, *, timeout_seconds: float = 5.0) -> Conn
             raise
         return connection
     try:
-        return Connection.open(url, timeout_seconds=timeout_seconds)
+        connection = Connection.open(url, timeout_seconds=timeout_seconds)
+        if not _is_loading(connection):
+            return connection
+        connection.close()
     except ServerUnreachable:
-        from queuectl.server.embedded import EmbeddedServer  # not needed while it runs
+        pass
+    from queuectl.server.embedded import EmbeddedServer  # not needed while it runs
 
-        EmbeddedServer(settings.home, settings.appendfsync).ensure_running()
-        return Connection.open(url, timeout_seconds=timeout_seconds)
+    EmbeddedServer(settings.home, settings.appendfsync).ensure_running()
+    return Connection.open(url, timeout_seconds=timeout_seconds)
+
+
+def why_lost(settings: Settings, error: QueuectlError) -> QueuectlError:
+    """Return the reason why the connection broke, if the embedded server's log tells it; else the error itself."""
+    if settings.redis_url or not isinstance(error, ServerUnreachable):
+        return error
+    from queuectl.server import failures
+    from queuectl.server.paths import server_directory
+
+    return failures.explain_loss(server_directory(settings.home)) or error
+
+
+def _is_loading(connection: Connection) -> bool:
+    """Whether the server still reads its data, and answers no other command until it has done so."""
+    (reply,) = connection.exchange([("PING",)])
+    return isinstance(reply, Exception) and str(reply).startswith("LOADING")
 
 
 def _refuse_open_door(url: RedisURL) -> None:
@@ -62,9 +84,27 @@ def _is_loopback(host: str) -> bool:
         return False  # a name, which may resolve elsewhere later
 
 
+def _loaded(connection: Connection, url: RedisURL) -> object:
+    """Wait until the server has read its data; return its reply to INFO."""
+    import time
+
+    began = time.monotonic()
+    told = False
+    while True:
+        (info,) = connection.exchange([("INFO",)])
+        waited = time.monotonic() - began
+        if not isinstance(info, bytes) or b"\nloading:1\r" not in info or waited > LOADING_SECONDS:
+            return info
+        if waited > 1 and not told:
+            told = True
+            minutes = round(LOADING_SECONDS / 60)
+            tell(f"The server {url.redacted()} is reading its data. Waiting up to {minutes} minutes.")
+        time.sleep(0.05)
+
+
 def _check(connection: Connection, url: RedisURL) -> None:
     """Refuse a server that would lose or refuse jobs: too old, a replica, or one that evicts keys."""
-    (info,) = connection.exchange([("INFO",)])
+    info = _loaded(connection, url)
     if isinstance(info, Exception):
         return  # we may not ask; a problem shows at the first write
     address = url.redacted()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from queuectl import settings as local_settings
 from queuectl.errors import QueuectlError
-from queuectl.storage.connect import open_connection, server_url
+from queuectl.storage.connect import open_connection, server_url, why_lost
 from queuectl.storage.keys import Keys
 from queuectl.storage.parser import MOST_BYTES
 from queuectl.storage.scripts import Argument, Call, Command, command
@@ -100,7 +100,10 @@ class RedisStorage:
         self._client.most_bytes = most_bytes
         try:
             replies = self._client.exchange(commands)
-        except (QueuectlError, KeyboardInterrupt):
+        except QueuectlError as error:
+            self.close()
+            raise why_lost(self.settings, error) from None
+        except KeyboardInterrupt:
             self.close()
             raise
         if raise_errors:

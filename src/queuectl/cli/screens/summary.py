@@ -38,6 +38,10 @@ def print_summary(status: Status) -> None:
         say("The stop signal is set. Go on with:", command_line("worker resume"))
     elif not status.workers:
         hint("Start some with:", command_line("worker start --count 2"))
+    for loss in status.losses:
+        say(loss.words)
+    if status.losses:
+        say("To stop this message:", command_line("server check --acknowledge"))
     if status.set_aside:
         found = quantity(len(status.set_aside), "id")
         say(f"Set aside from the queue: {found} that no valid job has, such as {status.set_aside[0]!r}.")

@@ -18,7 +18,7 @@ from typing import Protocol
 from queuectl.errors import QueuectlError, ServerUnreachable
 from queuectl.settings import Settings
 from queuectl.storage.client import Connection
-from queuectl.storage.connect import open_connection, server_url
+from queuectl.storage.connect import open_connection, server_url, why_lost
 from queuectl.storage.link import Link
 from queuectl.storage.shapes import text
 from queuectl.worker.loop import Loop
@@ -191,7 +191,7 @@ class Connector:
         except QueuectlError as error:
             if not isinstance(error, ServerUnreachable):
                 self._distrusted_until = self._loop.now + TRUST_SECONDS
-            self.drop(error.message)
+            self.drop(why_lost(self._settings, error).message)
 
     def _check_answers(self, connections: Connections) -> None:
         """Raise if an answer is overdue; wake the loop when the next one will be."""
