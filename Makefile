@@ -19,7 +19,7 @@ TEST_PROCESSES = $(shell $(BIN)/python -c 'import os; print(max(2, min(4, os.cpu
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test fuzz bench bench-peers chaos explore lint docs docs-update clean
+.PHONY: help demo test fuzz bench bench-peers chaos explore damage lint docs docs-update clean
 
 help:
 	@echo 'make demo    run 600 real jobs, kill the workers twice midway, check every result (under a minute)'
@@ -32,6 +32,7 @@ help:
 	@echo '             make chaos ARGS=--network: with a replica and a bad line; ARGS="--minutes 60": does anything grow?'
 	@echo 'make explore   walk every interleaving of the scripts in a small scope, check the laws after each step (minutes)'
 	@echo '             make explore ARGS="--disturbances 3": a larger scope; ARGS=--defects: are deliberate defects found?'
+	@echo 'make damage   damage the server data in a thousand ways, start it, follow its advice (ten minutes)'
 	@echo 'make lint    check style and types'
 	@echo 'make docs    build the documentation as a site into build/site; a dead link fails'
 	@echo 'make docs-update   run all commands of the documentation, write what they print into it; new picture'
@@ -59,6 +60,9 @@ chaos: $(VENV)/ready
 
 explore: $(VENV)/ready-test
 	@PYTHONPATH='$(CURDIR)/tests' $(BIN)/python -m explore $(ARGS)
+
+damage: $(VENV)/ready-test
+	@PYTHONPATH='$(CURDIR)/tests' $(BIN)/python -m damage $(ARGS)
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
