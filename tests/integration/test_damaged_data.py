@@ -268,6 +268,16 @@ def test_a_cut_backup_is_refused(folder: Path, tmp_path: Path) -> None:
     assert pending() == 20
 
 
+def test_a_check_leaves_nothing_behind_not_even_of_one_that_was_killed(folder: Path) -> None:
+    old, recent = folder.parent / "check-old", folder.parent / "check-recent"
+    for path in (old, recent):
+        path.mkdir()
+    os.utime(old, (0, 0))
+    before = set(folder.parent.iterdir())
+    assert run("server", "check").code == 0
+    assert set(folder.parent.iterdir()) == before - {old}
+
+
 def test_a_repair_and_a_restore_wait_for_no_running_server(folder: Path, queuectl_home: Path) -> None:
     cli.enqueue("true")
     answer = run("server", "repair")

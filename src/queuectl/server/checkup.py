@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from queuectl.server.journal import BASE, Damage, JournalFile
 from queuectl.server.scan import Scan, scan
 
 _TRIES = 20
+_DAY_SECONDS = 86_400
 
 
 class Finding(NamedTuple):
@@ -197,8 +199,18 @@ def _manifest_bytes(folder: Path) -> bytes | None:
 def _workspace(beside: Path) -> Iterator[Path]:
     """Give a new private folder on the same disk, removed afterwards."""
     parent = beside if beside.name != journal.FOLDER else beside.parent
+    _remove_old(parent)
     path = Path(tempfile.mkdtemp(prefix="check-", dir=parent))
     try:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_old(parent: Path) -> None:
+    """Remove the folders of checks and restores that were killed: their links keep old files on the disk."""
+    for pattern in ("check-*", "restore-*"):
+        for path in parent.glob(pattern):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _DAY_SECONDS:
+                    shutil.rmtree(path)
