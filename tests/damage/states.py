@@ -27,7 +27,7 @@ def zeros_at_the_end(folder: Path, random: Random) -> str:
 
 def cut_short(folder: Path, random: Random) -> str:
     """A file system that had not extended the file yet."""
-    path = random.choice(_files(folder))
+    path = random.choice([*_files(folder), folder / journal.MANIFEST])
     size = random.randrange(path.stat().st_size)
     with path.open("r+b") as file:
         file.truncate(size)

@@ -123,7 +123,16 @@ def test_a_first_start_that_was_interrupted_is_no_damage(queuectl_home: Path) ->
 
 @pytest.mark.parametrize(
     "lost",
-    ["manifest", "incr.aof", "base.rdb", "empty base", "bad manifest"],
+    [
+        "manifest",
+        "incr.aof",
+        "base.rdb",
+        "empty base",
+        "bad manifest",
+        "short manifest",
+        "zero manifest",
+        "vertical manifest",
+    ],
     ids=lambda lost: lost.replace(" ", "-"),
 )
 def test_no_server_is_started_over_incomplete_data(folder: Path, queuectl_home: Path, lost: str) -> None:
@@ -132,6 +141,12 @@ def test_no_server_is_started_over_incomplete_data(folder: Path, queuectl_home: 
         os.truncate(path, 0)
     elif lost == "bad manifest":
         path.write_text("garbage\n")
+    elif lost == "short manifest":
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    elif lost == "zero manifest":
+        path.write_text(path.read_text().replace("seq 1", "seq 0"))
+    elif lost == "vertical manifest":
+        path.write_text(path.read_text().replace("\n", "\v", 1))
     else:
         path.unlink()
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -186,6 +186,9 @@ def _linked(source: Path, copy: Path) -> bool:
         return False
     if before is not None:
         (copy / journal.MANIFEST).write_bytes(before)
+        for path in copy.iterdir():
+            if not path.stat().st_size and path.name.encode() not in before:
+                path.unlink()  # the server has just created it, and will write to it
     return _manifest_bytes(source) == before
 
 

@@ -15,8 +15,10 @@ MANIFEST = "appendonly.aof.manifest"
 
 BASE, INCREMENT, HISTORY = "b", "i", "h"
 
-_FILE = re.compile(r"appendonly\.aof\.(\d{1,18})\.(base\.rdb|base\.aof|incr\.aof)")
-_LINE = re.compile(r"file (?P<name>\S+) seq (?P<number>\d{1,18}) type (?P<kind>[bih])(?: startoffset \d+)?(?: .*)?")
+_FILE = re.compile(r"appendonly\.aof\.(\d{1,18})\.(base\.rdb|base\.aof|incr\.aof)", re.ASCII)
+_LINE = re.compile(
+    r"file (?P<name>\S+) seq (?P<number>[1-9]\d{0,17}) type (?P<kind>[bih])(?: [a-z]+ \d+)*", re.ASCII
+)
 
 
 class JournalFile(NamedTuple):
@@ -43,17 +45,30 @@ class Damage(Exception):
 def read_manifest(folder: Path) -> list[JournalFile] | None:
     """Return the files that count, base first; None if there is no journal yet. Raises `Damage`."""
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8", errors="replace")
+        text = (folder / MANIFEST).read_bytes().decode("latin-1")  # any bytes, each for itself
     except FileNotFoundError:
         left = remains(folder)
         if all(file.number == 1 and (file.kind == BASE or not _size(folder, file)) for file in left):
             return None  # the very first start was interrupted: nothing was written yet
         raise Damage(f"{MANIFEST} is missing.", _rebuilt(left)) from None
-    files = [_parsed(line) for line in text.splitlines() if line]
+    files = [_parsed(line) for line in text.split("\n") if line]
     known = [file for file in files if file is not None and file.kind != HISTORY]
     if None in files or [file.kind for file in known] != sorted(file.kind for file in known) or not known:
         raise Damage(f"{MANIFEST} is damaged.", _rebuilt(remains(folder)))
+    _check_unnamed(folder, {file.name for file in files if file is not None})
     return known
+
+
+def _check_unnamed(folder: Path, named: set[str]) -> None:
+    """Raise `Damage` if an increment with content is not in the manifest: the server would ignore its writes.
+
+    The server names an increment before it writes to it. A base may be there without a name, from a rewrite that
+    was interrupted.
+    """
+    left = remains(folder)
+    for file in left:
+        if file.kind == INCREMENT and file.name not in named and _size(folder, file):
+            raise Damage(f"{MANIFEST} does not name {file.name}.", _rebuilt(left))
 
 
 def check_files(folder: Path, files: list[JournalFile]) -> None:
