@@ -132,6 +132,7 @@ def test_a_first_start_that_was_interrupted_is_no_damage(queuectl_home: Path) ->
         "short manifest",
         "zero manifest",
         "vertical manifest",
+        "cut manifest",
     ],
     ids=lambda lost: lost.replace(" ", "-"),
 )
@@ -143,6 +144,8 @@ def test_no_server_is_started_over_incomplete_data(folder: Path, queuectl_home: 
         path.write_text("garbage\n")
     elif lost == "short manifest":
         path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    elif lost == "cut manifest":
+        path.write_bytes(path.read_bytes()[:-1])
     elif lost == "zero manifest":
         path.write_text(path.read_text().replace("seq 1", "seq 0"))
     elif lost == "vertical manifest":

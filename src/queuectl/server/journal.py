@@ -53,7 +53,12 @@ def read_manifest(folder: Path) -> list[JournalFile] | None:
         raise Damage(f"{MANIFEST} is missing.", _rebuilt(left)) from None
     files = [_parsed(line) for line in text.split("\n") if line]
     known = [file for file in files if file is not None and file.kind != HISTORY]
-    if None in files or [file.kind for file in known] != sorted(file.kind for file in known) or not known:
+    if (
+        not text.endswith("\n")
+        or None in files
+        or [file.kind for file in known] != sorted(file.kind for file in known)
+        or not known
+    ):
         raise Damage(f"{MANIFEST} is damaged.", _rebuilt(remains(folder)))
     _check_unnamed(folder, {file.name for file in files if file is not None})
     return known
