@@ -32,7 +32,7 @@ help:
 	@echo '             make chaos ARGS=--network: with a replica and a bad line; ARGS="--minutes 60": does anything grow?'
 	@echo 'make explore   walk every interleaving of the scripts in a small scope, check the laws after each step (minutes)'
 	@echo '             make explore ARGS="--disturbances 3": a larger scope; ARGS=--defects: are deliberate defects found?'
-	@echo 'make damage   damage the server data in a thousand ways, start it, follow its advice (ten minutes)'
+	@echo 'make damage   damage the server data in a thousand ways, start it, follow its advice (minutes)'
 	@echo 'make lint    check style and types'
 	@echo 'make docs    build the documentation as a site into build/site; a dead link fails'
 	@echo 'make docs-update   run all commands of the documentation, write what they print into it; new picture'
