@@ -52,20 +52,22 @@ class Verdict(NamedTuple):
 
 
 def make_original(folder: Path, random: Random) -> Original:
-    """A queue of some age: jobs in a base, more jobs and cancellations in the increment; its server was killed."""
+    """A queue of some age: jobs in a base, more jobs and cancellations in the increment."""
     home = folder / "o"
-    with _storage(home) as storage:
-        manager = QueueManager(storage)
-        old = [_add(manager, random) for _ in range(40)]
-        storage.exchange([("BGREWRITEAOF",)])
-        wait_until(lambda: b"aof_rewrite_in_progress:0" in storage.exchange([("INFO", "persistence")])[0])
-        for number in range(60):
-            _add(manager, random)
-            if number % 3 == 0:
-                manager.cancel(old.pop())
-        records = _records(storage)
-    backup(str(home), str(folder / "backup.tar"))
-    EmbeddedServer(str(home)).stop()
+    try:
+        with _storage(home) as storage:
+            manager = QueueManager(storage)
+            old = [_add(manager, random) for _ in range(40)]
+            storage.exchange([("BGREWRITEAOF",)])
+            wait_until(lambda: b"aof_rewrite_in_progress:0" in storage.exchange([("INFO", "persistence")])[0])
+            for number in range(60):
+                _add(manager, random)
+                if number % 3 == 0:
+                    manager.cancel(old.pop())
+            records = _records(storage)
+        backup(str(home), str(folder / "backup.tar"))
+    finally:
+        EmbeddedServer(str(home)).stop()
     return Original(home, folder / "backup.tar", records)
 
 
