@@ -38,8 +38,12 @@ def run(arguments: list[str]) -> int | None:
 
     if is_waiting():
         sys.stderr.write(f"Warning: {WARNING}\n")
-    sys.stdout.write(job_id + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(job_id + "\n")
+        sys.stdout.flush()
+    except OSError:
+        sys.stderr.write(f"The job was added, but its id can't be printed: {job_id}\n")
+        raise
     return 0
 
 

@@ -13,6 +13,7 @@ folder, with any of the keys ``home``, ``redis_url``, ``namespace``, ``appendfsy
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -158,7 +159,9 @@ def _read_configuration(environ: Mapping[str, str]) -> tuple[str, dict[str, str]
             return "", {}  # a user without a home folder has no such file
     try:
         with open(path, "rb") as file:
+            facts = os.fstat(file.fileno())
             content = file.read()
+        folder = os.stat(os.path.dirname(path))
     except FileNotFoundError:
         if named:
             raise BadConfiguration(
@@ -171,7 +174,35 @@ def _read_configuration(environ: Mapping[str, str]) -> tuple[str, dict[str, str]
             f"The configuration file {path} can't be read: {error.strerror}.",
             f"Check its permissions: ls -ld '{path}'",
         ) from None
-    return path, _parse_configuration(path, content)
+    _check_owner(f"The configuration file {path}", path, facts)
+    _check_owner(f"The folder of the configuration file {path}", os.path.dirname(path), folder)
+    values = _parse_configuration(path, content)
+    if facts.st_mode & 0o044 and _has_password(values.get("redis_url", "")):
+        from queuectl.notices import tell
+
+        tell(f"the configuration file {path} has a password, and others can read it: chmod 600 '{path}'")
+    return path, values
+
+
+def _check_owner(what: str, path: str, facts: os.stat_result) -> None:
+    """Refuse what another user could change: whoever changes it chooses the server, whose jobs run as this user."""
+    if stat.S_ISCHR(facts.st_mode):  # /dev/null
+        return
+    if facts.st_uid not in (0, os.geteuid()):
+        raise BadConfiguration(
+            f"{what} belongs to another user (uid {facts.st_uid}), who could have your account run commands.",
+            "Use a file of your own, in a folder of your own, or unset QUEUECTL_CONFIG.",
+        )
+    sticky = stat.S_ISDIR(facts.st_mode) and facts.st_mode & stat.S_ISVTX
+    if facts.st_mode & 0o022 and not sticky:
+        raise BadConfiguration(
+            f"{what} can be changed by other users, who could have your account run commands.",
+            f"Only you may write there: chmod go-w '{path}'",
+        )
+
+
+def _has_password(url: str) -> bool:
+    return ":" in url.partition("://")[2].rpartition("@")[0]
 
 
 def _parse_configuration(path: str, content: bytes) -> dict[str, str]:

@@ -613,7 +613,11 @@ def test_a_disk_without_room_for_the_output(queue: RedisStorage) -> None:
     for command in (*adding, "list", "list --json", "status"):
         answer = shell(f'"$q" {command} > /dev/full')
         assert answer.code == 1, command
-        assert answer.err == "Error: The output can't be written: No space left on device.\n"
+        *told, error = answer.err.splitlines()
+        assert error == "Error: The output can't be written: No space left on device."
+        assert len(told) == (command in adding), "an id that can't be printed is told"
+        if told:
+            assert run("show", told[0].rpartition(" ")[2], "--json").object["state"] == "pending"
     assert counts() == {"pending": 3}, "the jobs were added all the same"
 
 

@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 
 import cli
 from queuectl.errors import BadConfiguration, NotAServer, ServerUnreachable
+from queuectl.storage import RedisStorage
 from queuectl.storage.client import Connection
+from queuectl.storage.shapes import word
 from queuectl.storage.url import RedisURL, parse
 
 if TYPE_CHECKING:
@@ -428,3 +430,15 @@ print(*(set({costly.split()!r}) | {{"platformdirs", "tomllib", "tomli", "redis"}
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert result.stdout.split() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_socket_of_another_user_is_refused(spare_server: Start) -> None:
+    server = spare_server()
+    os.chown(server.socket_path, 65534, -1)
+    storage = RedisStorage(f"unix://{server.socket_path}")
+    with pytest.raises(BadConfiguration, match="belongs to another user"):
+        storage.ask(word(b"PONG"), "PING")
+    os.chown(server.socket_path, 0, -1)
+    assert storage.ask(word(b"PONG"), "PING") == b"PONG"
+    storage.close()

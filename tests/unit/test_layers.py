@@ -24,6 +24,7 @@ EVERYTHING = WORKER | {"schema", "cli", "quick"}
 MAY_IMPORT: dict[str, set[str]] = {
     "__init__": set(),
     **{leaf: {"errors"} for leaf in LEAVES},
+    "settings": {"errors", "notices"},
     "notices": {"text"},
     "options": LEAVES | {"options"},
     "model": MODEL,

@@ -210,3 +210,44 @@ def test_an_insecure_server_must_be_asked_for(tmp_path: Path) -> None:
     assert load(environ=environ).insecure_redis is False
     assert load(environ=environ | {"QUEUECTL_INSECURE_REDIS": "yes"}).insecure_redis is True
     assert load(environ=environ, insecure_redis=True).origins["insecure_redis"] == "option --insecure-redis"
+
+
+# Who may change the file
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+def test_a_file_that_others_may_change_is_refused(environ: dict[str, str], mode: int) -> None:
+    os.chmod(write(environ, "namespace = 'mine'"), mode)
+    with pytest.raises(BadConfiguration, match="can be changed by other users") as caught:
+        load(environ=environ)
+    assert "chmod go-w" in caught.value.hint
+
+
+def test_a_file_in_a_folder_that_others_may_change_is_refused(environ: dict[str, str], tmp_path: Path) -> None:
+    write(environ, "namespace = 'mine'")
+    tmp_path.chmod(0o777)
+    with pytest.raises(BadConfiguration, match="The folder of the configuration file"):
+        load(environ=environ)
+    tmp_path.chmod(0o1777)  # as /tmp: nobody may replace a file of somebody else
+    assert load(environ=environ).namespace == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_of_another_user_is_refused(environ: dict[str, str]) -> None:
+    os.chown(write(environ, "namespace = 'mine'"), 65534, -1)
+    with pytest.raises(BadConfiguration, match="belongs to another user"):
+        load(environ=environ)
+
+
+def test_a_password_that_others_can_read_is_warned_of(
+    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(environ, "redis_url = 'redis://:s3cret@localhost'")
+    os.chmod(path, 0o600)
+    load(environ=environ)
+    assert capsys.readouterr().err == ""
+    os.chmod(path, 0o644)
+    load(environ=environ)
+    said = capsys.readouterr().err
+    assert f"chmod 600 '{path}'" in said
+    assert "s3cret" not in said

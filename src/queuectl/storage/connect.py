@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from queuectl.errors import BadConfiguration, QueuectlError, ServerUnreachable
@@ -67,12 +68,27 @@ def _is_loading(connection: Connection) -> bool:
 
 def _refuse_open_door(url: RedisURL) -> None:
     """Anybody who can write to the server can run commands on every machine with a worker."""
+    if url.path is not None:
+        _refuse_foreign_socket(url, url.path)
     if url.path or url.password or url.certfile or url.host == "localhost" or _is_loopback(url.host):
         return
     raise BadConfiguration(
         f"The server {url.redacted()} has no password: anybody who reaches it could run commands here.",
         "Give it one, as in redis://:PASSWORD@HOST:PORT/0. If only you can reach it: --insecure-redis",
     )
+
+
+def _refuse_foreign_socket(url: RedisURL, path: str) -> None:
+    """The owner of a socket is the server, whose jobs run as this user."""
+    try:
+        owner = os.stat(path).st_uid
+    except OSError:
+        return  # connecting tells why
+    if owner not in (0, os.geteuid()):
+        raise BadConfiguration(
+            f"The socket {url.redacted()} belongs to another user (uid {owner}), who could run commands here.",
+            "If you trust that user: --insecure-redis",
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -53,9 +53,14 @@ def print_json(value: Any) -> None:
 
 def print_ids(ids: list[str], *, as_json: bool) -> None:
     """One id on a line, or one object with it; they are out when this returns."""
-    if as_json:
-        for job_id in ids:
-            print_json(added_object(job_id))
-    else:
-        sys.stdout.write("\n".join(ids) + "\n")
-        sys.stdout.flush()
+    try:
+        if as_json:
+            for job_id in ids:
+                print_json(added_object(job_id))
+        else:
+            sys.stdout.write("\n".join(ids) + "\n")
+            sys.stdout.flush()
+    except OSError:
+        what = "The job was added, but its id" if len(ids) == 1 else "The jobs were added, but their ids"
+        click.echo(f"{what} can't be printed: {' '.join(ids)}", err=True)
+        raise
