@@ -60,7 +60,9 @@ def print_ids(ids: list[str], *, as_json: bool) -> None:
         else:
             sys.stdout.write("\n".join(ids) + "\n")
             sys.stdout.flush()
-    except OSError:
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and len(ids) > 1:
+            raise  # `enqueue --from FILE | head`
         what = "The job was added, but its id" if len(ids) == 1 else "The jobs were added, but their ids"
         click.echo(f"{what} can't be printed: {' '.join(ids)}", err=True)
         raise
