@@ -185,7 +185,7 @@ def _read_configuration(environ: Mapping[str, str]) -> tuple[str, dict[str, str]
 
 
 def _check_owner(what: str, path: str, facts: os.stat_result) -> None:
-    """Refuse what another user could change: whoever changes it chooses the server, whose jobs run as this user."""
+    """Refuse what another user could change: that user would choose the server, whose jobs run as this one."""
     if stat.S_ISCHR(facts.st_mode):  # /dev/null
         return
     if facts.st_uid not in (0, os.geteuid()):

@@ -25,7 +25,7 @@ LONGEST_SECONDS = 0.5
 """The longest pause between two checks."""
 
 STUCK_SECONDS = 5.0
-"""A process that is alive so long after SIGKILL can't be killed, whoever owns it."""
+"""A process that is alive so long after SIGKILL can't be killed by anybody here."""
 
 MOST_MARKS = 50
 """The most processes of a job that we record for those who clean up after us."""
