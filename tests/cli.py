@@ -113,6 +113,12 @@ def run(*words: Word, code: int | None = 0, stdin: bytes | None = None, **option
     return answer
 
 
+def shell(line: str) -> Answer:
+    """Run a line of the shell."""
+    done = subprocess.run(["/bin/sh", "-c", line], env=environment(), capture_output=True, timeout=60, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr.decode())
+
+
 def enqueue(*words: Word, **options: Any) -> str:
     """Enqueue a command; return its id."""
     (job_id,) = run("enqueue", *words, **options).lines

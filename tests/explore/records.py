@@ -36,7 +36,7 @@ class Records:
         return {flat[i]: float(flat[i + 1]) for i in range(0, len(flat), 2)}
 
     def status(self, job: str) -> str:
-        """Return the state of a job; "" if there is none."""
+        """Return the state of a job; "" for an unknown job."""
         fields = self.jobs.get(job)
         return fields["status"] if fields else ""
 

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import stat
-import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,6 @@ from waiting import wait_until
 def run(*words: str, **options: Any) -> cli.Answer:
     """Run `queuectl WORDS`, whatever its exit code."""
     return cli.run(*words, code=None, **options)
-
-
-def shell(line: str) -> cli.Answer:
-    """Run a line of the shell."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", line], env=cli.environment(), capture_output=True, timeout=60, check=False
-    )
-    return cli.Answer(done.returncode, done.stdout, done.stderr.decode())
 
 
 @pytest.fixture
@@ -215,7 +206,7 @@ def test_what_no_repair_can_help_says_how_to_go_on(folder: Path) -> None:
     assert answer.code == 1
     assert "server restore FILE --replace" in answer.err
     (way,) = re.findall(r"mv .*", answer.err)
-    shell(way)
+    cli.shell(way)
     assert run("enqueue", "true").code == 0
 
 

@@ -25,14 +25,6 @@ def run(*words: str, **options: Any) -> cli.Answer:
     return cli.run(*words, code=None, **options)
 
 
-def shell(line: str) -> cli.Answer:
-    """Run a line of the shell."""
-    done = subprocess.run(
-        ["/bin/sh", "-c", line], env=cli.environment(), capture_output=True, timeout=60, check=False
-    )
-    return cli.Answer(done.returncode, done.stdout, done.stderr.decode())
-
-
 def pid_of(home: Path) -> int:
     pid = EmbeddedServer(str(home)).status().pid
     assert pid is not None
@@ -42,14 +34,14 @@ def pid_of(home: Path) -> int:
 @needs_proc
 @pytest.mark.parametrize(("letter", "name"), [("f", "RLIMIT_FSIZE"), ("t", "RLIMIT_CPU"), ("n", "RLIMIT_NOFILE")])
 def test_soft_limits_of_the_shell_are_lifted(queuectl_home: Path, letter: str, name: str) -> None:
-    answer = shell(f"ulimit -S -{letter} 64; queuectl enqueue true")
+    answer = cli.shell(f"ulimit -S -{letter} 64; queuectl enqueue true")
     assert (answer.code, answer.err) == (0, "")
     soft, hard = resource.prlimit(pid_of(queuectl_home), getattr(resource, name))
     assert soft == hard == resource.getrlimit(getattr(resource, name))[1]
 
 
 def test_a_hard_limit_is_warned_of(queuectl_home: Path) -> None:
-    answer = shell("ulimit -f 2048; queuectl enqueue true")
+    answer = cli.shell("ulimit -f 2048; queuectl enqueue true")
     assert answer.code == 0
     assert "limits the embedded server in the size of its files" in answer.err
     assert "limits" not in run("enqueue", "true").err
@@ -57,7 +49,7 @@ def test_a_hard_limit_is_warned_of(queuectl_home: Path) -> None:
 
 @needs_proc
 def test_it_has_the_usual_priority_or_says_that_it_has_not(queuectl_home: Path) -> None:
-    answer = shell("nice -n 5 queuectl enqueue true")
+    answer = cli.shell("nice -n 5 queuectl enqueue true")
     raised = os.getpriority(os.PRIO_PROCESS, pid_of(queuectl_home)) == 0
     assert raised != ("low priority" in answer.err)
 

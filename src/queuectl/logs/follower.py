@@ -67,7 +67,7 @@ class LogFollower:
         return self._run.fence if self._run else 0
 
     def read_new(self) -> bytes:
-        """Return up to 1 MiB of output since the last call; b"" if there is none. Raises the errors of ``read``."""
+        """Return up to 1 MiB of output since the last call; b"" for no output. Raises the errors of ``read``."""
         while True:
             later = self._later
             data = self._look()

@@ -46,7 +46,7 @@ class Timers:
             self._cancelled = 0
 
     def seconds_until_next(self, now: float) -> float | None:
-        """Return the seconds until the first call is due; None if there is none."""
+        """Return the seconds until the first call is due; None without a call."""
         while self._heap and self._heap[0][2].call is None:
             self._pop()
         return max(0.0, self._heap[0][0] - now) if self._heap else None

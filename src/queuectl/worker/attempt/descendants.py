@@ -34,7 +34,7 @@ HIDDEN = (FileNotFoundError, ProcessLookupError, PermissionError)
 says nothing about the process, so the caller must retry before it acts on the process."""
 
 
-class Strays(NamedTuple):
+class Adopted(NamedTuple):
     """Children that outlived their jobs: those that were killed, which the caller must reap, and other users'."""
 
     killed: list[int]
@@ -60,7 +60,7 @@ def children() -> list[int]:
         return _children_by_scan()
 
 
-def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> Strays:
+def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> Adopted:
     """SIGKILL every child that outlived its job.
 
     Spares those for which ``ours`` is true, those that belong to one of the ``running_jobs`` (a running job may
@@ -74,7 +74,7 @@ def end_adopted(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()
             killed.append(pid)
         elif is_immune(pid):
             immune.append(pid)
-    return Strays(killed, immune)
+    return Adopted(killed, immune)
 
 
 def immune_strays(ours: Callable[[int], bool], running_jobs: Container[bytes] = ()) -> list[int]:

@@ -34,10 +34,10 @@ class Sweeper:
             return
         jobs = {running.lease.job_id.encode() for running in self._attempts.running}
         try:
-            strays = descendants.end_adopted(self._attempts.is_ours, jobs)
+            adopted = descendants.end_adopted(self._attempts.is_ours, jobs)
         except OSError:
             self.plan()  # no free file descriptor to read them with
             return
-        self._attempts.survivors.outlived(strays.immune)
-        if strays.killed:
+        self._attempts.survivors.outlived(adopted.immune)
+        if adopted.killed:
             self.plan(AGAIN_SECONDS)

@@ -30,7 +30,7 @@ def check(*, allowed: bool) -> None:
 
 
 def taken_by(environ: Mapping[str, str], login_uid: int) -> str:
-    """Return the user, other than root, who became root with sudo, doas or su; "" if there is none."""
+    """Return the user, other than root, who became root with sudo, doas or su; "" for nobody else."""
     for name in (environ.get("SUDO_USER", ""), environ.get("DOAS_USER", "")):
         if name not in ("", "root"):
             return name
